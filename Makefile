@@ -1,0 +1,117 @@
+# script/build and script/test call this; by hand: make [CFG=asan|clang] [all|test-binary|check]
+#
+# CFG      compiler  out         for
+# release  gcc       build/      build/sargam, hardened, with debug information
+# asan     gcc       build/asan  AddressSanitizer and UndefinedBehaviorSanitizer, leaks too
+# clang    clang     build/clang the second compiler's warnings (`check` compiles and links nothing)
+#
+# Third-party files are in build/deps (script/bootstrap). Every .c below src/ is part of libsargam.a, src/main.c apart;
+# every .c below tests/ is part of sargam-test, fuzz/ and bench/ apart (those are programs of their own).
+CFG ?= release
+MACHINE := $(shell uname -m)
+DEPS := build/deps
+GEN := build/gen
+
+# name=folder/pattern: embedded as `embedded_<name>[]`, see tools/gen
+EMBED := sql=sql/gold/*.sql
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
+CPPFLAGS = -D_GNU_SOURCE -Isrc -Ibuild -isystem $(DEPS)/include $(if $(BANNED),-include $(BANNED)) $(FORTIFY)
+CFLAGS = -std=gnu17 -g $(OPT) $(WARN) -ffunction-sections -fdata-sections -fPIE $(HARDEN)
+LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed
+LDLIBS = -Wl,--start-group $(wildcard $(DEPS)/lib/duckdb/*.a) -l:libstdc++.a -Wl,--end-group \
+	$(DEPS)/lib/libsqlite3.a -ljansson -linih -lcrypto -lm -ldl -lpthread
+
+HARDEN := -fstack-protector-strong -fstack-clash-protection
+ifeq ($(MACHINE),x86_64)
+HARDEN += -fcf-protection
+endif
+BANNED := $(wildcard src/base/banned.h)
+
+ifeq ($(CFG),release)
+B := build
+CC := gcc
+OPT := -O2
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+else ifeq ($(CFG),asan)
+B := build/asan
+CC := gcc
+OPT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+# gcc's flow analysis is confused by the instrumentation; the release build has the say about this one
+OPT += -Wno-error=maybe-uninitialized
+HARDEN := -DSARGAM_SANITIZE
+else ifeq ($(CFG),clang)
+B := build/clang
+CC := clang
+OPT := -O2
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+$(error CFG=$(CFG): known are release, asan, clang)
+endif
+
+SRC := $(sort $(shell find src -name '*.c' 2>/dev/null))
+TEST_SRC := $(sort $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' 2>/dev/null))
+LIB_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out src/main.c,$(SRC))) $(B)/obj/gen/embed.o $(B)/obj/gen/embed_data.o
+MAIN_OBJ := $(B)/obj/src/main.o
+TEST_OBJ := $(TEST_SRC:%.c=$(B)/obj/%.o)
+OBJ := $(LIB_OBJ) $(MAIN_OBJ) $(TEST_OBJ)
+
+ifeq ($(wildcard $(DEPS)/include/duckdb.h),)
+$(error build/deps is missing: run script/bootstrap first)
+endif
+
+.PHONY: all test-binary check clean FORCE
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+all: $(B)/sargam
+test-binary: $(B)/sargam-test
+check: $(OBJ)
+clean:
+	rm -rf $(B)/obj $(B)/libsargam.a $(B)/sargam $(B)/sargam-test
+
+$(B)/sargam: $(MAIN_OBJ) $(B)/libsargam.a
+	@echo "  link    $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(MAIN_OBJ) $(B)/libsargam.a $(LDLIBS)
+
+$(B)/sargam-test: $(TEST_OBJ) $(B)/libsargam.a
+	@echo "  link    $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(B)/libsargam.a -lcmocka $(LDLIBS)
+
+# `q`, not `r`: two rooms may both have a mem.c, and `r` would keep the last one only.
+$(B)/libsargam.a: $(LIB_OBJ) $(B)/obj/objects
+	@rm -f $@
+	@ar qcs $@ $(LIB_OBJ)
+
+$(B)/obj/src/%.o: src/%.c $(B)/obj/flags | $(GEN)/stamp
+	@echo "  cc      $<"
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/tests/%.o: tests/%.c $(B)/obj/flags | $(GEN)/stamp
+	@echo "  cc      $<"
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/gen/embed.o: $(GEN)/embed.c $(B)/obj/flags
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/obj/gen/embed_data.o: $(GEN)/embed_data.S $(foreach e,$(EMBED),$(wildcard $(lastword $(subst =, ,$(e)))))
+	@mkdir -p $(@D)
+	@$(CC) -c -o $@ $<
+
+# Files that change only when what they say changes: tools/gen compares before it writes.
+$(GEN)/embed.c $(GEN)/embed.h $(GEN)/embed_data.S $(GEN)/version.h: $(GEN)/stamp ;
+$(GEN)/stamp: FORCE
+	@tools/gen $(GEN) $(EMBED)
+	@test -e $@ || touch $@
+
+# A source that comes or goes changes the archive; other flags recompile.
+$(B)/obj/objects: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(LIB_OBJ) | cmp -s - $@ || printf '%s\n' $(LIB_OBJ) >$@
+$(B)/obj/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
+
+-include $(OBJ:.o=.d)
