@@ -85,7 +85,10 @@ $(B)/libsargam.a: $(LIB_OBJ) $(B)/obj/objects
 $(B)/obj/src/%.o: src/%.c $(B)/obj/flags | $(GEN)/stamp
 	@echo "  cc      $<"
 	@mkdir -p $(@D)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPPFLAGS) $(ROOM) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The only callers of malloc().
+$(B)/obj/src/base/%.o: ROOM = -DALLOW_MALLOC=
 
 $(B)/obj/tests/%.o: tests/%.c $(B)/obj/flags | $(GEN)/stamp
 	@echo "  cc      $<"
