@@ -1,0 +1,111 @@
+#include "base/arena.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+
+#define BLOCK_BYTES ((size_t) 64 << 10)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	_Alignas(16) char bytes[];
+};
+
+struct arena arena_new(size_t limit_bytes)
+{
+	return (struct arena){ .limit = limit_bytes };
+}
+
+static void free_blocks(struct arena_block *block)
+{
+	while (block) {
+		struct arena_block *next = block->next;
+		mem_free(block);
+		block = next;
+	}
+}
+
+void arena_done(struct arena *a)
+{
+	free_blocks(a->head);
+	*a = (struct arena){ 0 };
+}
+
+void arena_reset(struct arena *a)
+{
+	if (a->head) {
+		free_blocks(a->head->next);
+		a->head->next = NULL;
+		memset(a->head->bytes, 0, a->head->used);
+		a->head->used = 0;
+	}
+	a->used = 0;
+}
+
+static size_t aligned(size_t size)
+{
+	return (size + 15u) & ~(size_t) 15;
+}
+
+bool arena_fits(const struct arena *a, size_t size)
+{
+	return size <= SIZE_MAX - 15 && aligned(size) <= a->limit - a->used;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	assert(arena_fits(a, size));
+	size = aligned(size ? size : 1);
+	struct arena_block *block = a->head;
+	if (!block || block->size - block->used < size) {
+		size_t bytes = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+		block = mem_alloc(sizeof *block + bytes);
+		block->size = bytes;
+		block->next = a->head;
+		a->head = block;
+	}
+	void *p = block->bytes + block->used;
+	block->used += size;
+	a->used += size;
+	return p;
+}
+
+void *arena_alloc_array(struct arena *a, size_t count, size_t size)
+{
+	size_t bytes;
+	bool overflow = __builtin_mul_overflow(count, size, &bytes);
+	assert(!overflow);
+	return arena_alloc(a, bytes);
+}
+
+struct slice arena_copy(struct arena *a, struct slice s)
+{
+	if (!s.ptr)
+		return SLICE_NULL;
+	char *copy = arena_alloc(a, s.len + 1);
+	memcpy(copy, s.ptr, s.len);
+	return (struct slice){ copy, s.len };
+}
+
+char *arena_strdup(struct arena *a, struct slice s)
+{
+	char *copy = arena_alloc(a, s.len + 1);
+	if (s.len)
+		memcpy(copy, s.ptr, s.len);
+	return copy;
+}
+
+struct slice arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	int n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	assert(n >= 0);
+	char *text = arena_alloc(a, (size_t) n + 1);
+	(void) vsnprintf(text, (size_t) n + 1, fmt, again);
+	va_end(again);
+	return (struct slice){ text, (size_t) n };
+}

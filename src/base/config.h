@@ -1,0 +1,76 @@
+/* Settings, declared once in a table: parser, ranges, environment names, help and `sargam config` are made from it.
+ *
+ * A value comes from (later wins): the default, the configuration file (INI, key = value, no sections needed),
+ * the environment (SARGAM_<KEY>), the command line (--<key> with '-' for '_').  An unknown key, a value of the wrong
+ * form or out of range is RC_FATAL and names the key, where it stood and what is wanted. */
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include "base/buf.h"
+
+/*        name                 default          min      max           unit       help */
+#define CONFIG_INTS(X)                                                                                                                    \
+	X(threads,                 0,               0,       256,          "threads", "work side by side on this many threads; 0 = one for each processor")      \
+	X(memory_limit_mb,         256,             64,      1048576,      "MiB",     "what the SQL engine may hold in memory before it spills to disk")         \
+	X(page_limit_bytes,        16777216,        1024,    1073741824,   "bytes",   "a page larger than this is refused before it is read into memory")       \
+	X(snapshot_pages_max,      10000,           1,       1000000,      "pages",   "a snapshot of more pages is refused")                                     \
+	X(playlist_groups,         0,               0,       65536,        "groups",  "0 = one group a playlist; N = playlists hashed into N groups (for thousands of playlists)") \
+	X(ack_deadline_s,          60,              10,      600,          "s",       "a pulled message returns to the subscription after this")                \
+	X(delivery_attempts_max,   5,               5,       100,          "attempts", "then a message goes to the dead-letter topic")                           \
+	X(retry_min_ms,            1000,            0,       600000,       "ms",      "first wait before a failed task or message is tried again")              \
+	X(retry_max_ms,            60000,           0,       3600000,      "ms",      "longest wait between two tries")                                          \
+	X(task_attempts_max,       4,               1,       100,          "attempts", "tries of one task in a run before it is dead")                          \
+	X(lock_wait_s,             600,             0,       86400,        "s",       "how long to wait for another build on the same home")                    \
+	X(incomplete_after_h,      24,              1,       8760,         "h",       "a snapshot that misses pages for this long is listed by dead list")      \
+	X(sample_days,             72,              1,       3650,         "days",    "days of history the invented sample tells")                               \
+	X(sample_seed,             1,               0,       4294967295,   "seed",    "which invented history")
+
+/*        name                 default          help */
+#define CONFIG_STRINGS(X)                                                                                       \
+	X(source,                  "sample",        "where pages come from: sample, dir:PATH, spotify")                 \
+	X(bus,                     "sqlite",        "the topic and its subscription: sqlite, pubsub://PROJECT")         \
+	X(store,                   "",              "raw, bronze and gold objects: a folder (empty = the home), gs://BUCKET/PREFIX") \
+	X(warehouse,               "",              "a .duckdb file (empty = warehouse.duckdb in the home), bigquery://PROJECT/SPOTIFY_ANALYTICS") \
+	X(engine,                  "duckdb",        "what runs sql/gold: duckdb, spark, bigquery")                      \
+	X(chart_utc_offset,        "+00:00",        "time zone of the chart day, as +HH:MM or -HH:MM")                  \
+	X(playlists,               "",              "playlist ids to follow beside the watch list, separated by commas")
+
+enum config_from { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENV, CONFIG_CLI };
+
+#define CONFIG_STRING_BYTES 1024
+struct config {
+#define X(name, def, min, max, unit, help) int64_t name;
+	CONFIG_INTS(X)
+#undef X
+#define X(name, def, help) char name[CONFIG_STRING_BYTES];
+	CONFIG_STRINGS(X)
+#undef X
+	struct { /* where each value came from, by the same names */
+#define X(name, def, min, max, unit, help) enum config_from name;
+		CONFIG_INTS(X)
+#undef X
+#define X(name, def, help) enum config_from name;
+		CONFIG_STRINGS(X)
+#undef X
+	} from;
+};
+
+void config_init(struct config *c);
+/* `key` as in the table or with '-' for '_'. */
+MUST_USE enum rc config_set(struct config *c, struct slice key, struct slice value, enum config_from from, struct err *err);
+MUST_USE enum rc config_load_file(struct config *c, const char *path, struct err *err);
+MUST_USE enum rc config_load_env(struct config *c, struct err *err);
+bool config_has_key(struct slice key);
+/* Seconds east of UTC of chart_utc_offset (checked by config_set). */
+int64_t config_chart_offset_s(const struct config *c);
+
+/* One entry of the tables, for `sargam config` and the documentation. */
+struct config_entry {
+	const char *name, *help, *unit; /* unit "" for strings */
+	const char *value, *default_value, *range, *from;
+	char text[3][CONFIG_STRING_BYTES];
+};
+size_t config_count(void);
+void config_entry(const struct config *c, size_t i, struct config_entry *out);
+
+#endif

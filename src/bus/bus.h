@@ -1,0 +1,142 @@
+/* Message bus: topics, subscriptions with a filter, at-least-once delivery; the semantics are Google Pub/Sub's
+ * (cloud.google.com/pubsub/docs: subscriber, filter, dead-letter topics, exponential backoff, quotas).
+ *
+ * publish: RC_OK means durable.  A message goes to each subscription of the topic whose filter it matches.
+ * pull: hands out messages under a lease of the subscription's ack deadline; until acknowledged a message comes again:
+ *   after the deadline, or after a nack (deadline 0) with exponential backoff between min and max.  delivery_attempt
+ *   counts from 1.  After max_delivery_attempts it is published to the dead-letter topic (same data and attributes, plus
+ *   CloudPubSubDeadLetterSourceDeliveryCount, CloudPubSubDeadLetterSourceSubscription,
+ *   CloudPubSubDeadLetterSourceTopicPublishTime) and acknowledged here, in one step.
+ * ack: RC_OK means durable.  An ack id whose lease has run out still acknowledges unless the message was leased again.
+ *
+ * Errors: RC_NOT_FOUND (no such topic or subscription), RC_REJECT (over a limit, malformed filter or name), RC_RETRY, RC_FATAL.
+ * Safe for several processes; a handle belongs to one thread at a time.  A new backend is one .c file, one constructor
+ * below, one line in tests/suite/suite_bus.c. */
+#ifndef BUS_BUS_H
+#define BUS_BUS_H
+
+#include "base/arena.h"
+
+/* Limits of the real service (cloud.google.com/pubsub/quotas). */
+#define BUS_MESSAGE_BYTES_MAX 10000000
+#define BUS_PUBLISH_MESSAGES_MAX 1000
+#define BUS_ATTRS_MAX 100
+#define BUS_ATTR_KEY_BYTES_MAX 256
+#define BUS_ATTR_VALUE_BYTES_MAX 1024
+#define BUS_FILTER_BYTES_MAX 256
+#define BUS_ORDERING_KEY_BYTES_MAX 1024
+#define BUS_PULL_MESSAGES_MAX 1000
+
+struct bus_attr {
+	struct slice key, value;
+};
+struct bus_message {
+	struct slice data; /* may be empty when there is an attribute */
+	struct bus_attr *attr;
+	size_t attr_count;
+	struct slice ordering_key; /* empty for none */
+	/* set by the bus */
+	struct slice id;
+	int64_t publish_time_ms;
+};
+struct bus_delivery {
+	struct bus_message message;
+	struct slice ack_id;
+	int attempt;
+};
+struct bus_subscription {
+	const char *name, *topic, *filter;      /* filter "" passes everything */
+	int64_t ack_deadline_s;                 /* 10 to 600 */
+	int64_t backoff_min_ms, backoff_max_ms; /* 0, 0: redeliver at once */
+	const char *dead_letter_topic;          /* "" for none */
+	int64_t max_delivery_attempts;          /* 5 to 100 */
+};
+struct bus_stats {
+	int64_t waiting, leased;       /* not acknowledged: deliverable or backing off; under a lease */
+	int64_t oldest_unacked_ms;     /* age; 0 when there is none */
+	int64_t next_delivery_ms;      /* until the first waiting message may be delivered; 0 = now, -1 = none waits */
+};
+
+struct bus;
+struct bus_ops {
+	const char *name;
+	/* Made when missing; an existing one is left as it is. */
+	enum rc (*create_topic)(struct bus *b, const char *topic, struct err *err);
+	/* Made when missing; changeable settings of an existing one are updated; another topic or filter is RC_REJECT. */
+	enum rc (*create_subscription)(struct bus *b, const struct bus_subscription *sub, struct err *err);
+	/* All or none; ids are allocated in `arena` and set in the messages. */
+	enum rc (*publish)(struct bus *b, const char *topic, struct bus_message *message, size_t count, struct arena *arena,
+	                   struct err *err);
+	/* At most `max` that are due, oldest first, and at most `max_bytes` of data (at least one message); never waits. */
+	enum rc (*pull)(struct bus *b, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
+	                struct bus_delivery **out, size_t *out_count, struct err *err);
+	enum rc (*ack)(struct bus *b, const char *sub, const struct slice *ack_id, size_t count, struct err *err);
+	/* seconds 0 is a nack. */
+	enum rc (*modify_deadline)(struct bus *b, const char *sub, const struct slice *ack_id, size_t count, int64_t seconds,
+	                           struct err *err);
+	enum rc (*stats)(struct bus *b, const char *sub, struct bus_stats *out, struct err *err);
+	void (*close)(struct bus *b);
+};
+struct bus {
+	const struct bus_ops *ops;
+};
+
+/* RC_REJECT, naming the limit, when the real service would refuse it. */
+MUST_USE enum rc bus_check_message(const struct bus_message *m, struct err *err);
+/* Letters, digits, -._~+%, 3 to 255, a letter first, not "goog". */
+MUST_USE enum rc bus_check_name(const char *name, struct err *err);
+/* The value of an attribute; SLICE_NULL when absent. */
+struct slice bus_attr_get(const struct bus_message *m, const char *key);
+
+MUST_USE static inline enum rc bus_create_topic(struct bus *b, const char *topic, struct err *err)
+{
+	TRY(bus_check_name(topic, err));
+	return b->ops->create_topic(b, topic, err);
+}
+MUST_USE enum rc bus_create_subscription(struct bus *b, const struct bus_subscription *sub, struct err *err);
+MUST_USE enum rc bus_publish(struct bus *b, const char *topic, struct bus_message *message, size_t count,
+                             struct arena *arena, struct err *err);
+MUST_USE static inline enum rc bus_pull(struct bus *b, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
+                                        struct bus_delivery **out, size_t *out_count, struct err *err)
+{
+	assert(max > 0 && max <= BUS_PULL_MESSAGES_MAX);
+	*out = NULL;
+	*out_count = 0;
+	return b->ops->pull(b, sub, max, max_bytes, arena, out, out_count, err);
+}
+MUST_USE static inline enum rc bus_ack(struct bus *b, const char *sub, const struct slice *ack_id, size_t count,
+                                       struct err *err)
+{
+	return count ? b->ops->ack(b, sub, ack_id, count, err) : RC_OK;
+}
+MUST_USE static inline enum rc bus_modify_deadline(struct bus *b, const char *sub, const struct slice *ack_id, size_t count,
+                                                   int64_t seconds, struct err *err)
+{
+	assert(seconds >= 0 && seconds <= 600);
+	return count ? b->ops->modify_deadline(b, sub, ack_id, count, seconds, err) : RC_OK;
+}
+MUST_USE static inline enum rc bus_stats(struct bus *b, const char *sub, struct bus_stats *out, struct err *err)
+{
+	*out = (struct bus_stats){ .next_delivery_ms = -1 };
+	return b->ops->stats(b, sub, out, err);
+}
+static inline void bus_close(struct bus *b)
+{
+	if (b)
+		b->ops->close(b);
+}
+static inline void bus_closep(struct bus **b)
+{
+	bus_close(*b);
+	*b = NULL;
+}
+
+struct clock;
+/* `path` is the database file (bus.db). */
+MUST_USE enum rc bus_sqlite_open(const char *path, struct clock *clock, struct bus **out, struct err *err);
+struct bus *bus_mem_open(struct clock *clock);
+/* Decorator: call number `fail_at` fails with `rc` before (or, with `after`, although) `inner` did it.  Owns `inner`. */
+struct bus *bus_fault_open(struct bus *inner, int fail_at, bool after, enum rc rc);
+bool bus_fault_fired(const struct bus *b);
+
+#endif

@@ -1,0 +1,68 @@
+/* Files and folders, durably: the one place that calls open, write, fsync, rename and link.
+ *
+ * A replaced or created file is on disk when the call returns: write to a temporary name in the same folder, fsync the
+ * file, rename (or link) it, fsync the folder.  A reader sees the old bytes or the new ones, never a part.  Left-over
+ * temporary files (".tmp-*") of a dead process are harmless and removed by file_sweep().
+ *
+ * Errors: RC_NOT_FOUND (no such file), RC_FATAL (read-only, no permission), RC_RETRY (disk full, I/O), RC_REJECT (over a
+ * limit).  The message names the path.  Each syscall that matters passes a fault point "file.<step>.before" /
+ * ".after" (base/fault.h). */
+#ifndef IO_FILE_H
+#define IO_FILE_H
+
+#include "base/arena.h"
+
+/* A whole file into the arena (terminated).  `limit_bytes` is checked before anything is allocated. */
+MUST_USE enum rc file_read(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out, struct err *err);
+/* Durable replacement; folders are made. */
+MUST_USE enum rc file_replace(const char *path, struct slice bytes, struct err *err);
+/* Durable creation; *out_created = false and RC_OK when the name is taken (whatever its bytes are). */
+MUST_USE enum rc file_create(const char *path, struct slice bytes, bool *out_created, struct err *err);
+/* Move a finished file into place, replacing.  `durable`: fsync the file before and the folder after (else only the
+ * rename; use file_sync later).  Copies when the two lie on different file systems. */
+MUST_USE enum rc file_move(const char *from, const char *to, bool durable, struct err *err);
+/* As file_move, but an existing `to` is left alone: *out_created tells (the source is removed either way). */
+MUST_USE enum rc file_move_new(const char *from, const char *to, bool durable, bool *out_created, struct err *err);
+/* A full copy (shared blocks where the file system can), not durable by itself. */
+MUST_USE enum rc file_copy(const char *from, const char *to, struct err *err);
+/* fsync of a file and of its folder. */
+MUST_USE enum rc file_sync(const char *path, struct err *err);
+/* RC_OK also when it is gone already. */
+MUST_USE enum rc file_remove(const char *path, struct err *err);
+MUST_USE enum rc file_remove_tree(const char *path, struct err *err);
+/* mkdir -p; each new folder's parent is fsynced. */
+MUST_USE enum rc file_mkdirs(const char *path, struct err *err);
+
+struct file_info {
+	bool exists, is_dir;
+	int64_t bytes, mtime_ns;
+	uint64_t inode;
+};
+MUST_USE enum rc file_stat(const char *path, struct file_info *out, struct err *err);
+
+/* Names in a folder, sorted bytewise, without ".", ".." and temporary files; RC_NOT_FOUND when there is no such folder. */
+struct file_names {
+	char **name;
+	size_t count;
+};
+MUST_USE enum rc file_list(const char *path, struct arena *arena, struct file_names *out, struct err *err);
+
+/* Remove temporary files below a folder that are older than `age_s` and whose writer is dead. */
+MUST_USE enum rc file_sweep(const char *path, int64_t age_s, struct err *err);
+
+/* Exclusive lock by flock on `path` (made when missing); the kernel lets go of it when the holder dies.  The holder's
+ * note (who, since when) stands in the file.  file_lock waits up to wait_ms; at first it calls on_wait(note) once.
+ * RC_RETRY with the holder's note in the message when the time is up. */
+struct file_lock;
+struct clock;
+MUST_USE enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock,
+                           void (*on_wait)(const char *holder_note, void *ctx), void *ctx, struct file_lock **out,
+                           struct err *err);
+void file_unlock(struct file_lock *lock);
+static inline void file_unlockp(struct file_lock **lock)
+{
+	file_unlock(*lock);
+	*lock = NULL;
+}
+
+#endif

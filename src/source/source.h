@@ -1,0 +1,92 @@
+/* Source of pages: where snapshots of playlists come from.
+ *
+ * snapshots() names what can be had, cheaply: recorded and invented sources list their history, a live source gives one
+ * snapshot, now.  fetch() reads one of them page by page: one page is in memory at a time.
+ *
+ * Errors: RC_NOT_FOUND (no such playlist or snapshot), RC_REJECT (this playlist cannot be read; others may), RC_RETRY (with
+ * retry_after_ms when the source said it), RC_FATAL (nothing can be read: bad path, bad credentials). */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include "base/arena.h"
+
+struct source_ids {
+	struct slice *id; /* sorted */
+	size_t count;
+};
+struct source_times {
+	int64_t *unix_s; /* ascending */
+	size_t count;
+};
+enum source_object { SOURCE_PAGE, SOURCE_PLAYLIST };
+
+/* Receives the objects of one snapshot, pages in order from 0; `body` is valid during the call only. */
+struct source_sink {
+	void *ctx;
+	enum rc (*object)(void *ctx, enum source_object kind, int64_t page, struct slice body, struct err *err);
+	/* A remark that belongs into the manifest ("snapshot_id changed while reading"). */
+	void (*warn)(void *ctx, const char *text);
+};
+
+struct source;
+struct source_ops {
+	const char *scheme; /* "dir", "sample", "spotify": column `source` of bronze_snapshot */
+	enum rc (*playlists)(struct source *s, struct arena *arena, struct source_ids *out, struct err *err);
+	enum rc (*snapshots)(struct source *s, struct slice playlist_id, struct arena *arena, struct source_times *out,
+	                     struct err *err);
+	enum rc (*fetch)(struct source *s, struct slice playlist_id, int64_t snapshot_at, const struct source_sink *sink,
+	                 struct err *err);
+	void (*close)(struct source *s);
+};
+struct source {
+	const struct source_ops *ops;
+};
+
+MUST_USE static inline enum rc source_playlists(struct source *s, struct arena *arena, struct source_ids *out, struct err *err)
+{
+	*out = (struct source_ids){ 0 };
+	return s->ops->playlists(s, arena, out, err);
+}
+MUST_USE static inline enum rc source_snapshots(struct source *s, struct slice playlist_id, struct arena *arena,
+                                                struct source_times *out, struct err *err)
+{
+	assert(playlist_id.len > 0);
+	*out = (struct source_times){ 0 };
+	return s->ops->snapshots(s, playlist_id, arena, out, err);
+}
+MUST_USE static inline enum rc source_fetch(struct source *s, struct slice playlist_id, int64_t snapshot_at,
+                                            const struct source_sink *sink, struct err *err)
+{
+	assert(playlist_id.len > 0 && sink->object);
+	return s->ops->fetch(s, playlist_id, snapshot_at, sink, err);
+}
+static inline const char *source_scheme(const struct source *s)
+{
+	return s->ops->scheme;
+}
+static inline void source_close(struct source *s)
+{
+	if (s)
+		s->ops->close(s);
+}
+static inline void source_closep(struct source **s)
+{
+	source_close(*s);
+	*s = NULL;
+}
+
+/* PATH/<playlist_id>/<YYYY-MM-DDTHH-MM-SSZ>/page-NNNN.json, optional PATH/<playlist_id>/playlist.json.  A page above
+ * page_limit_bytes is RC_REJECT before it is read.  A folder whose name is no time, and other files, are skipped with a
+ * warning in the log. */
+MUST_USE enum rc source_dir_open(const char *path, size_t page_limit_bytes, struct source **out, struct err *err);
+/* The invented history of sim/world.h. */
+struct source *source_sample_open(uint64_t seed, int64_t days);
+/* From memory, for tests: bodies are copied. */
+struct source *source_mem_open(void);
+void source_mem_add(struct source *s, struct slice playlist_id, int64_t snapshot_at, enum source_object kind, int64_t page,
+                    struct slice body);
+/* Decorator: call number `fail_at` fails with `rc`.  Owns `inner`. */
+struct source *source_fault_open(struct source *inner, int fail_at, enum rc rc);
+bool source_fault_fired(const struct source *s);
+
+#endif
