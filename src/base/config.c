@@ -1,0 +1,199 @@
+#include "base/config.h"
+
+#include "base/time.h"
+
+#include <ini.h>
+
+enum kind { KIND_INT, KIND_STRING };
+static const struct key {
+	const char *name, *help, *unit;
+	enum kind kind;
+	int64_t min, max, def_int;
+	const char *def_string;
+	size_t at, from_at;
+} keys[] = {
+#define X(name, def, min, max, unit, help)                                            \
+	{ #name, help, unit, KIND_INT, min, max, def, NULL, offsetof(struct config, name), \
+	  offsetof(struct config, from.name) },
+	CONFIG_INTS(X)
+#undef X
+#define X(name, def, help)                                                            \
+	{ #name, help, "", KIND_STRING, 0, 0, 0, def, offsetof(struct config, name),      \
+	  offsetof(struct config, from.name) },
+	CONFIG_STRINGS(X)
+#undef X
+};
+
+static const char *const from_name[] = {
+	[CONFIG_DEFAULT] = "default",
+	[CONFIG_FILE] = "file",
+	[CONFIG_ENV] = "environment",
+	[CONFIG_CLI] = "command line",
+};
+
+static int64_t *int_of(struct config *c, const struct key *key)
+{
+	return (int64_t *) (void *) ((char *) c + key->at);
+}
+
+static char *string_of(struct config *c, const struct key *key)
+{
+	return (char *) c + key->at;
+}
+
+static enum config_from *from_of(struct config *c, const struct key *key)
+{
+	return (enum config_from *) (void *) ((char *) c + key->from_at);
+}
+
+/* '-' on the command line is '_' in the table. */
+static bool same_name(struct slice key, const char *name)
+{
+	if (key.len != strlen(name))
+		return false;
+	for (size_t i = 0; i < key.len; i++)
+		if ((key.ptr[i] == '-' ? '_' : key.ptr[i]) != name[i])
+			return false;
+	return true;
+}
+
+static const struct key *find(struct slice name)
+{
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (same_name(name, keys[i].name))
+			return &keys[i];
+	return NULL;
+}
+
+void config_init(struct config *c)
+{
+	*c = (struct config){ 0 };
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (keys[i].kind == KIND_INT)
+			*int_of(c, &keys[i]) = keys[i].def_int;
+		else
+			memcpy(string_of(c, &keys[i]), keys[i].def_string, strlen(keys[i].def_string) + 1);
+	}
+}
+
+bool config_has_key(struct slice key)
+{
+	return find(key) != NULL;
+}
+
+static enum rc set_int(struct config *c, const struct key *key, struct slice value, enum config_from from, struct err *err)
+{
+	int64_t number;
+	if (!slice_to_int(slice_trim(value), &number) || number < key->min || number > key->max)
+		return err_set(err, RC_FATAL, "setting %s = '%.*s' (%s): want a whole number from %lld to %lld, in %s (%s)",
+		               key->name, SLICE_FMT(value), from_name[from], (long long) key->min, (long long) key->max,
+		               key->unit, key->help);
+	*int_of(c, key) = number;
+	return RC_OK;
+}
+
+static enum rc set_string(struct config *c, const struct key *key, struct slice value, enum config_from from,
+                          struct err *err)
+{
+	value = slice_trim(value);
+	if (value.len >= CONFIG_STRING_BYTES || memchr(value.ptr ? value.ptr : "", '\0', value.len))
+		return err_set(err, RC_FATAL, "setting %s (%s): want fewer than %d bytes without NUL", key->name,
+		               from_name[from], CONFIG_STRING_BYTES);
+	int64_t offset;
+	if (strcmp(key->name, "chart_utc_offset") == 0 && !time_parse_offset(value, &offset))
+		return err_set(err, RC_FATAL, "setting %s = '%.*s' (%s): want +HH:MM or -HH:MM (%s)", key->name,
+		               SLICE_FMT(value), from_name[from], key->help);
+	char *text = string_of(c, key);
+	if (value.len)
+		memcpy(text, value.ptr, value.len);
+	text[value.len] = '\0';
+	return RC_OK;
+}
+
+enum rc config_set(struct config *c, struct slice name, struct slice value, enum config_from from, struct err *err)
+{
+	const struct key *key = find(name);
+	if (!key)
+		return err_set(err, RC_FATAL, "no setting '%.*s' (%s); `sargam config` lists them", SLICE_FMT(name),
+		               from_name[from]);
+	if (key->kind == KIND_INT)
+		TRY(set_int(c, key, value, from, err));
+	else
+		TRY(set_string(c, key, value, from, err));
+	*from_of(c, key) = from;
+	return RC_OK;
+}
+
+struct load {
+	struct config *c;
+	struct err *err;
+	enum rc rc;
+};
+
+static int on_pair(void *user, const char *section UNUSED, const char *name, const char *value)
+{
+	struct load *load = user;
+	load->rc = config_set(load->c, slice_of(name), slice_of(value ? value : ""), CONFIG_FILE, load->err);
+	return load->rc == RC_OK;
+}
+
+enum rc config_load_file(struct config *c, const char *path, struct err *err)
+{
+	struct load load = { .c = c, .err = err };
+	int line = ini_parse(path, on_pair, &load);
+	if (line == -1)
+		return err_set(err, RC_FATAL, "configuration file '%s' cannot be read: check the path given by --config", path);
+	if (load.rc != RC_OK)
+		return err_wrap(err, load.rc, "%s:%d", path, line);
+	if (line)
+		return err_set(err, RC_FATAL, "%s:%d: want lines of the form `key = value`", path, line);
+	return RC_OK;
+}
+
+enum rc config_load_env(struct config *c, struct err *err)
+{
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		char name[64] = "SARGAM_";
+		size_t at = strlen(name);
+		for (const char *p = keys[i].name; *p; p++)
+			name[at++] = *p >= 'a' && *p <= 'z' ? (char) (*p - 'a' + 'A') : *p;
+		const char *value = getenv(name);
+		if (value)
+			TRY_WRAP(config_set(c, slice_of(keys[i].name), slice_of(value), CONFIG_ENV, err), err, "%s", name);
+	}
+	return RC_OK;
+}
+
+int64_t config_chart_offset_s(const struct config *c)
+{
+	int64_t offset = 0;
+	bool ok = time_parse_offset(slice_of(c->chart_utc_offset), &offset);
+	assert(ok);
+	return offset;
+}
+
+size_t config_count(void)
+{
+	return COUNT_OF(keys);
+}
+
+void config_entry(const struct config *c, size_t i, struct config_entry *out)
+{
+	assert(i < COUNT_OF(keys));
+	const struct key *key = &keys[i];
+	struct config *values = (struct config *) (uintptr_t) c; /* read only below */
+	*out = (struct config_entry){ .name = key->name, .help = key->help, .unit = key->unit };
+	if (key->kind == KIND_INT) {
+		(void) snprintf(out->text[0], CONFIG_STRING_BYTES, "%lld", (long long) *int_of(values, key));
+		(void) snprintf(out->text[1], CONFIG_STRING_BYTES, "%lld", (long long) key->def_int);
+		(void) snprintf(out->text[2], CONFIG_STRING_BYTES, "%lld to %lld", (long long) key->min,
+		                (long long) key->max);
+	} else {
+		(void) snprintf(out->text[0], CONFIG_STRING_BYTES, "%s", string_of(values, key));
+		(void) snprintf(out->text[1], CONFIG_STRING_BYTES, "%s", key->def_string);
+	}
+	out->value = out->text[0];
+	out->default_value = out->text[1];
+	out->range = out->text[2];
+	out->from = from_name[*from_of(values, key)];
+}

@@ -1,0 +1,91 @@
+#include "base/log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/time.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#define LINE_BYTES 4096
+
+static struct {
+	enum log_format format;
+	enum log_level least;
+	struct clock *clock;
+	void (*before)(void);
+	pthread_mutex_t lock;
+} logger = { .least = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static _Thread_local char run_context[64], playlist_context[64];
+
+void log_init(enum log_format format, enum log_level least, struct clock *clock)
+{
+	logger.format = format;
+	logger.least = least;
+	logger.clock = clock;
+}
+
+void log_set_before(void (*fn)(void))
+{
+	logger.before = fn;
+}
+
+void log_context(const char *run_id, const char *playlist_id)
+{
+	(void) snprintf(run_context, sizeof run_context, "%s", run_id ? run_id : "");
+	(void) snprintf(playlist_context, sizeof playlist_context, "%s", playlist_id ? playlist_id : "");
+}
+
+static void write_json(struct buf *line, const char *level, const char *area, struct slice text)
+{
+	struct clock *clock = logger.clock ? logger.clock : clock_system();
+	struct time_text now = time_rfc3339(clock_now_ms(clock) / 1000);
+	buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"message\":", now.s, level, area);
+	json_write_string(text, line);
+	if (run_context[0]) {
+		buf_adds(line, ",\"run\":");
+		json_write_string(slice_of(run_context), line);
+	}
+	if (playlist_context[0]) {
+		buf_adds(line, ",\"playlist\":");
+		json_write_string(slice_of(playlist_context), line);
+	}
+	buf_adds(line, "}\n");
+}
+
+/* Text from outside must not steer the terminal: control characters become '?'. */
+static void write_text(struct buf *line, const char *level, const char *area, struct slice text)
+{
+	buf_addf(line, "sargam: %s%s%s: ", strcmp(level, "info") ? level : "", strcmp(level, "info") ? ": " : "", area);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char) text.ptr[i];
+		buf_addc(line, c < 0x20 || c == 0x7f ? '?' : text.ptr[i]);
+	}
+	buf_addc(line, '\n');
+}
+
+void log_line(enum log_level level, const char *area, const char *fmt, ...)
+{
+	static const char *const name[] = { "debug", "info", "warning", "error" };
+	if (level < logger.least)
+		return;
+	char text[LINE_BYTES];
+	va_list ap;
+	va_start(ap, fmt);
+	(void) vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	CLEANUP(buf_done) struct buf line = buf_new(8 * LINE_BYTES); /* every byte may need a \u escape */
+	if (logger.format == LOG_JSON)
+		write_json(&line, name[level], area, slice_of(text));
+	else
+		write_text(&line, name[level], area, slice_of(text));
+	pthread_mutex_lock(&logger.lock);
+	if (logger.before)
+		logger.before();
+	/* one write, so that lines of several processes do not mix; a closed stderr is nobody's loss */
+	ssize_t ignored UNUSED = write(STDERR_FILENO, line.ptr, line.len);
+	pthread_mutex_unlock(&logger.lock);
+}
