@@ -1,9 +1,11 @@
 /* Warehouse: the tables of SPOTIFY_ANALYTICS, written beside the published version, audited, then published.
  *
  * schema()  makes what is missing (dataset, tables).
- * stage()   makes the next version: the published one with the given playlist groups' rows replaced in the group tables and
- *           the whole-table files replaced whole.  Left-overs of a dead run are removed first.  A stage of nothing is RC_OK.
- * audit()   checks the staged version; every failed check is reported to `on_check` and the result is RC_REJECT.
+ * stage()   is told all gold files there are and makes the next version from the published one: files whose `inputs` differ
+ *           from those loaded are replaced (a playlist group's rows, or the whole table), groups that are no longer
+ *           there are removed.  Left-overs of a dead run are removed first.  When nothing differs nothing is staged.
+ * audit()   checks the staged version, or the published one when none is staged; every check is reported to `on_check`
+ *           and one violation makes the result RC_REJECT, naming the failed checks.
  * publish() puts the staged version in place of the published one; readers keep the version they opened.  Without a staged
  *           version it does nothing.
  * query()   reads the published version; rows go to `sink`, or to a Parquet file.
@@ -21,11 +23,16 @@ struct warehouse_file {
 	const char *table; /* upper case: CHART_HISTORY */
 	const char *group; /* playlist_group, or NULL for a table that is one file */
 	const char *path;  /* local Parquet file */
+	const char *inputs; /* names its content: equal inputs mean equal rows */
 };
 struct warehouse_stage {
 	const struct warehouse_file *file;
 	size_t count;
 	bool rebuild; /* start from nothing instead of the published version */
+};
+struct warehouse_staged {
+	bool changed;       /* a next version was made */
+	int64_t rows, files; /* loaded into it */
 };
 struct warehouse_check {
 	const char *name, *what; /* "one_row_per_key", "TRACK has one row per (playlist_id, track_id)" */
@@ -54,7 +61,7 @@ struct warehouse;
 struct warehouse_ops {
 	const char *name;
 	enum rc (*schema)(struct warehouse *w, struct err *err);
-	enum rc (*stage)(struct warehouse *w, const struct warehouse_stage *stage, int64_t *out_rows, struct err *err);
+	enum rc (*stage)(struct warehouse *w, const struct warehouse_stage *stage, struct warehouse_staged *out, struct err *err);
 	enum rc (*audit)(struct warehouse *w, const struct warehouse_audit *audit, struct err *err);
 	enum rc (*publish)(struct warehouse *w, bool *out_changed, struct err *err);
 	enum rc (*query)(struct warehouse *w, const char *sql, const struct warehouse_sink *sink, struct err *err);
@@ -87,11 +94,11 @@ MUST_USE static inline enum rc warehouse_schema(struct warehouse *w, struct err 
 {
 	return w->ops->schema(w, err);
 }
-MUST_USE static inline enum rc warehouse_stage(struct warehouse *w, const struct warehouse_stage *stage, int64_t *out_rows,
-                                               struct err *err)
+MUST_USE static inline enum rc warehouse_stage(struct warehouse *w, const struct warehouse_stage *stage,
+                                               struct warehouse_staged *out, struct err *err)
 {
-	*out_rows = 0;
-	return w->ops->stage(w, stage, out_rows, err);
+	*out = (struct warehouse_staged){ 0 };
+	return w->ops->stage(w, stage, out, err);
 }
 MUST_USE static inline enum rc warehouse_audit(struct warehouse *w, const struct warehouse_audit *audit, struct err *err)
 {
