@@ -5,7 +5,11 @@
  * processes may have the file open.
  *
  * Errors: busy, locked, full, I/O -> RC_RETRY; read-only, cannot open, not a database, corrupt, newer schema -> RC_FATAL;
- * constraint, too big -> RC_REJECT; the message names the file.  Fault points: db.begin, db.commit.before, db.commit.after, db.step. */
+ * constraint, too big -> RC_REJECT; the message names the file.  Fault points: db.begin, db.commit.before,
+ * db.commit.after, db.step; a change outside a transaction passes the points of the commit too.
+ *
+ * Deleted content is overwritten in the file at the next checkpoint; the log ("-wal") goes when the last handle is closed.
+ * A handle does not survive fork(). */
 #ifndef IO_DB_H
 #define IO_DB_H
 
@@ -30,10 +34,16 @@ static inline void db_closep(struct db **db)
 /* Statements without results or parameters; several separated by ';'. */
 MUST_USE enum rc db_exec(struct db *db, const char *sql, struct err *err);
 
-/* BEGIN IMMEDIATE.  Ends with db_commit or db_rollback; rollback of no transaction is harmless. */
+/* BEGIN IMMEDIATE; waits up to 10 s for another writer.  Ends with db_commit or db_rollback; a db_commit that failed
+ * has rolled back (unless it failed after: the fault point db.commit.after); rollback of no transaction is harmless. */
 MUST_USE enum rc db_begin(struct db *db, struct err *err);
 MUST_USE enum rc db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
+/* `CLEANUP(db_rollbackp) struct db *transaction = db;` after db_begin: every way out but db_commit undoes it. */
+static inline void db_rollbackp(struct db **db)
+{
+	db_rollback(*db);
+}
 
 /* A prepared statement from the handle's cache; it must be done (db_done) before the same text is asked for again.
  * `sql` must be a literal: the cache keys on its address. */
