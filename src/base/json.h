@@ -3,7 +3,8 @@
  * Parsing is strict (RFC 8259, UTF-8, no lone surrogates, nothing after the value) with what DATA.md adds:
  * the last of duplicate keys wins, nesting beyond JSON_DEPTH_MAX levels is refused, an integer that does not fit
  * 64 bits is kept as a number that json_integer() refuses (the field is of a wrong type, the page is fine).
- * Every parse failure is RC_REJECT and names the byte offset.
+ * Every parse failure is RC_REJECT and names the byte offset.  A level is an open bracket: 256 are accepted.
+ * Refused too: a key that holds NUL, and a text whose tree would take more than JSON_TREE_BYTES_MAX.
  *
  * Values live in a tree owned by its root; json_free() ends it.  Slices handed out point into the tree.
  * All readers take NULL (absent) and wrong types and answer "no". */
@@ -14,6 +15,7 @@
 #include "base/buf.h"
 
 #define JSON_DEPTH_MAX 256
+#define JSON_TREE_BYTES_MAX ((size_t) 512 << 20) /* "{},{},…" takes a hundred times its size */
 
 struct json;
 
@@ -39,9 +41,10 @@ bool json_next(const struct json *v, void **inout_iter, struct slice *out_key, c
 
 /* True and a value only for that very type. */
 bool json_bool(const struct json *v, bool *out);
-bool json_string(const struct json *v, struct slice *out);
+bool json_string(const struct json *v, struct slice *out) __asm__("sargam_json_string");
 /* Integers, and reals that are whole numbers within 64 bits (Spotify served 50.0). */
-bool json_integer(const struct json *v, int64_t *out);
+bool json_integer(const struct json *v, int64_t *out) __asm__("sargam_json_integer");
+/* (Those two have linker names of their own: libjansson exports the plain ones, and calls them.) */
 /* Shorthands on a member: SLICE_NULL, or `otherwise`, when it is not of the type. */
 struct slice json_get_string(const struct json *v, const char *key);
 int64_t json_get_integer(const struct json *v, const char *key, int64_t otherwise);
