@@ -1,0 +1,285 @@
+#include "base/clock.h"
+#include "base/fault.h"
+#include "io/db.h"
+#include "raw/state.h"
+#include "test.h"
+
+#include <errno.h>
+
+#define NOW_S 1795446707
+
+static struct clock_fake clock_at_noon;
+
+static const char *home_file(char *out, size_t size)
+{
+	(void) snprintf(out, size, "%s/state.db", test_tmpdir());
+	return out;
+}
+
+static struct state *open_at(const char *path)
+{
+	struct state *st = NULL;
+	struct err err = { 0 };
+	clock_fake_init(&clock_at_noon, NOW_S * 1000LL + 250);
+	if (state_open(path, &clock_at_noon.base, &st, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	return st;
+}
+
+static struct state *open_new(void)
+{
+	char path[512];
+	return open_at(home_file(path, sizeof path));
+}
+
+#define OK(expr)                                                                 \
+	do {                                                                     \
+		enum rc ok_rc_ = (expr);                                         \
+		if (ok_rc_ != RC_OK)                                             \
+			fail_msg("%s: %s: %s", #expr, rc_name(ok_rc_), err.msg); \
+	} while (0)
+
+static void meta_keeps_the_last_value(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	CLEANUP(arena_done) struct arena arena = arena_new(4096);
+	struct err err = { 0 };
+	struct slice value;
+
+	OK(state_meta_get(st, "kernel", &arena, &value, &err));
+	assert_null(value.ptr);
+	OK(state_meta_set(st, "kernel", SLICE("1"), &err));
+	OK(state_meta_set(st, "kernel", SLICE("2"), &err));
+	OK(state_meta_get(st, "kernel", &arena, &value, &err));
+	assert_true(slice_is(value, "2"));
+}
+
+static void meta_refuses_what_cannot_be_read_back(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	CLEANUP(arena_done) struct arena arena = arena_new(64);
+	struct err err = { 0 };
+	struct slice value;
+	static char big[5000];
+
+	memset(big, 'x', sizeof big);
+	assert_int_equal(state_meta_set(st, "k", (struct slice){ big, sizeof big }, &err), RC_REJECT);
+	OK(state_meta_set(st, "k", (struct slice){ big, 100 }, &err));
+	assert_int_equal(state_meta_get(st, "k", &arena, &value, &err), RC_REJECT);
+	assert_non_null(strstr(err.msg, "'k'"));
+}
+
+static void a_home_never_mixes_invented_and_real_data(void **unused UNUSED)
+{
+	struct err err = { 0 };
+
+	CLEANUP(state_closep) struct state *invented = open_new();
+	OK(state_check_source(invented, "sample", &err));
+	OK(state_check_source(invented, "sample", &err));
+	assert_int_equal(state_check_source(invented, "dir:/recorded", &err), RC_FATAL);
+	assert_non_null(strstr(err.msg, "holds the invented sample (sample)"));
+	assert_non_null(strstr(err.msg, "another --home for dir:/recorded"));
+	assert_int_equal(state_check_source(invented, "sample:2", &err), RC_FATAL);
+	assert_non_null(strstr(err.msg, "another invented history"));
+	OK(state_check_source(invented, "sample", &err));
+
+	CLEANUP(state_closep) struct state *real = open_new();
+	OK(state_check_source(real, "dir:/recorded", &err));
+	OK(state_check_source(real, "spotify", &err));
+	OK(state_check_source(real, "sampled", &err)); /* only the scheme counts */
+	assert_int_equal(state_check_source(real, "sample", &err), RC_FATAL);
+	assert_non_null(strstr(err.msg, "holds real data (dir:/recorded)"));
+}
+
+static void a_home_remembers_its_source_when_it_is_opened_again(void **unused UNUSED)
+{
+	char path[512];
+	struct err err = { 0 };
+	struct state *first = open_at(home_file(path, sizeof path));
+	OK(state_check_source(first, "sample", &err));
+	state_close(first);
+
+	CLEANUP(state_closep) struct state *again = open_at(path);
+	assert_int_equal(state_check_source(again, "spotify", &err), RC_FATAL);
+}
+
+static void the_watch_list_is_sorted_and_holds_each_playlist_once(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+	struct err err = { 0 };
+	struct state_watches list;
+	bool done;
+
+	OK(state_watch_list(st, &arena, &list, &err));
+	assert_int_equal(list.count, 0);
+	OK(state_watch_add(st, SLICE("b"), &done, &err));
+	assert_true(done);
+	OK(state_watch_add(st, SLICE("chart-IN"), &done, &err));
+	OK(state_watch_add(st, SLICE("B"), &done, &err));
+	clock_fake_advance_ms(&clock_at_noon, 5000);
+	OK(state_watch_add(st, SLICE("b"), &done, &err));
+	assert_false(done);
+
+	OK(state_watch_list(st, &arena, &list, &err));
+	assert_int_equal(list.count, 3);
+	assert_true(slice_is(list.watch[0].playlist_id, "B"));
+	assert_true(slice_is(list.watch[1].playlist_id, "b"));
+	assert_true(slice_is(list.watch[2].playlist_id, "chart-IN"));
+	assert_int_equal(list.watch[1].added_at, NOW_S);
+
+	OK(state_watch_remove(st, SLICE("b"), &done, &err));
+	assert_true(done);
+	OK(state_watch_remove(st, SLICE("b"), &done, &err));
+	assert_false(done);
+	OK(state_watch_list(st, &arena, &list, &err));
+	assert_int_equal(list.count, 2);
+}
+
+static void a_watch_list_larger_than_the_memory_allowed_is_refused(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	CLEANUP(arena_done) struct arena arena = arena_new(300);
+	struct err err = { 0 };
+	struct state_watches list;
+	bool done;
+
+	OK(state_watch_add(st, SLICE("a"), &done, &err));
+	OK(state_watch_add(st, SLICE("b"), &done, &err));
+	assert_int_equal(state_watch_list(st, &arena, &list, &err), RC_REJECT);
+	assert_non_null(strstr(err.msg, "watch list"));
+}
+
+static void what_is_no_playlist_id_is_refused(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	struct err err = { 0 };
+	static char longest[129];
+	bool done;
+
+	memset(longest, 'x', sizeof longest);
+	OK(state_watch_add(st, (struct slice){ longest, 128 }, &done, &err));
+	const struct slice bad[] = { SLICE(""), SLICE_NULL, SLICE("../raw"), SLICE("a/b"), SLICE("a b"), SLICE("-a"),
+		                     SLICE("\xc3\xa9"), { longest, sizeof longest } };
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		assert_int_equal(state_watch_add(st, bad[i], &done, &err), RC_REJECT);
+		assert_non_null(strstr(err.msg, "no playlist id"));
+		assert_int_equal(state_watch_remove(st, bad[i], &done, &err), RC_REJECT);
+	}
+}
+
+static const struct state_receipt two[] = {
+	{ .message_id = { "m1", 2 }, .run_id = { "r1", 2 }, .playlist_id = { "p", 1 }, .snapshot_at = 7,
+	  .kind = { "playlist_page", 13 }, .key = { "raw/k", 5 }, .sha256 = { "ab", 2 }, .bytes = 12 },
+	{ .message_id = { "m2", 2 }, .playlist_id = { "p", 1 }, .kind = { "playlist_page", 13 }, .key = { "raw/k", 5 } },
+};
+
+static void receipts_are_found_by_key_and_stand_once(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+	struct err err = { 0 };
+	struct state_receipts found;
+
+	OK(state_receipts_add(st, NULL, 0, &err));
+	OK(state_receipts_add(st, two, 2, &err));
+	clock_fake_advance_ms(&clock_at_noon, 60000);
+	struct state_receipt again[] = { two[0], two[1] };
+	again[0].run_id = SLICE("r2");
+	again[1].key = SLICE("raw/other");
+	OK(state_receipts_add(st, again, 2, &err));
+
+	OK(state_receipts_by_key(st, SLICE("raw/k"), &arena, &found, &err));
+	assert_int_equal(found.count, 2);
+	assert_true(slice_is(found.receipt[0].message_id, "m1"));
+	assert_true(slice_is(found.receipt[0].run_id, "r1"));
+	assert_true(slice_is(found.receipt[0].key, "raw/k"));
+	assert_true(slice_is(found.receipt[0].sha256, "ab"));
+	assert_int_equal(found.receipt[0].snapshot_at, 7);
+	assert_int_equal(found.receipt[0].bytes, 12);
+	assert_int_equal(found.receipt[0].received_at, NOW_S);
+	assert_true(slice_is(found.receipt[1].message_id, "m2"));
+	/* a bus that was made anew counts its ids from the start */
+	OK(state_receipts_by_key(st, SLICE("raw/other"), &arena, &found, &err));
+	assert_int_equal(found.count, 1);
+	OK(state_receipts_by_key(st, SLICE("raw/none"), &arena, &found, &err));
+	assert_int_equal(found.count, 0);
+}
+
+static void receipts_beyond_the_memory_allowed_are_refused(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	struct err err = { 0 };
+	struct state_receipts found;
+	OK(state_receipts_add(st, two, 2, &err));
+	for (size_t limit = 16; limit < 500; limit += 80) {
+		CLEANUP(arena_done) struct arena arena = arena_new(limit);
+		assert_int_equal(state_receipts_by_key(st, SLICE("raw/k"), &arena, &found, &err), RC_REJECT);
+		assert_int_equal(found.count, 0);
+	}
+}
+
+static void receipts_are_added_together_or_not_at_all(void **unused UNUSED)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+	struct state_receipts found;
+	int rounds = 0;
+
+	for (uint64_t nth = 1;; nth++, rounds++) {
+		CLEANUP(state_closep) struct state *st = open_new();
+		struct err err = { 0 };
+		fault_arm("db.*", nth, EIO);
+		enum rc rc = state_receipts_add(st, two, 2, &err);
+		bool fired = fault_fired();
+		(void) fault_disarm();
+		if (!fired)
+			break;
+		assert_int_equal(rc, RC_RETRY);
+		assert_non_null(strstr(err.msg, "state.db"));
+		OK(state_receipts_by_key(st, SLICE("raw/k"), &arena, &found, &err));
+		assert_true(found.count == 0 || found.count == 2); /* 2: the commit's reply was lost */
+		OK(state_receipts_add(st, two, 2, &err));
+		OK(state_receipts_by_key(st, SLICE("raw/k"), &arena, &found, &err));
+		assert_int_equal(found.count, 2);
+	}
+	assert_true(rounds >= 4);
+}
+
+static void snapshot_at_never_repeats_and_never_goes_back(void **unused UNUSED)
+{
+	CLEANUP(state_closep) struct state *st = open_new();
+	struct err err = { 0 };
+	int64_t at;
+
+	OK(state_snapshot_at_last(st, SLICE("p"), &at, &err));
+	assert_int_equal(at, 0);
+	OK(state_snapshot_at_next(st, SLICE("p"), 1000, &at, &err));
+	assert_int_equal(at, 1000);
+	OK(state_snapshot_at_next(st, SLICE("p"), 1000, &at, &err)); /* the same second */
+	assert_int_equal(at, 1001);
+	OK(state_snapshot_at_next(st, SLICE("p"), 10, &at, &err)); /* the clock jumped back */
+	assert_int_equal(at, 1002);
+	OK(state_snapshot_at_next(st, SLICE("q"), 10, &at, &err)); /* each playlist for itself */
+	assert_int_equal(at, 10);
+	OK(state_snapshot_at_seen(st, SLICE("p"), 500, &err));
+	OK(state_snapshot_at_last(st, SLICE("p"), &at, &err));
+	assert_int_equal(at, 1002);
+	OK(state_snapshot_at_seen(st, SLICE("p"), 2000, &err));
+	OK(state_snapshot_at_next(st, SLICE("p"), 1999, &at, &err));
+	assert_int_equal(at, 2001);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(meta_keeps_the_last_value),
+	cmocka_unit_test(meta_refuses_what_cannot_be_read_back),
+	cmocka_unit_test(a_home_never_mixes_invented_and_real_data),
+	cmocka_unit_test(a_home_remembers_its_source_when_it_is_opened_again),
+	cmocka_unit_test(the_watch_list_is_sorted_and_holds_each_playlist_once),
+	cmocka_unit_test(a_watch_list_larger_than_the_memory_allowed_is_refused),
+	cmocka_unit_test(what_is_no_playlist_id_is_refused),
+	cmocka_unit_test(receipts_are_found_by_key_and_stand_once),
+	cmocka_unit_test(receipts_beyond_the_memory_allowed_are_refused),
+	cmocka_unit_test(receipts_are_added_together_or_not_at_all),
+	cmocka_unit_test(snapshot_at_never_repeats_and_never_goes_back),
+};
+TEST_SUITE(state, tests);
