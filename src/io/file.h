@@ -16,17 +16,24 @@
 MUST_USE enum rc file_read(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out, struct err *err);
 /* Durable replacement; folders are made. */
 MUST_USE enum rc file_replace(const char *path, struct slice bytes, struct err *err);
-/* Durable creation; *out_created = false and RC_OK when the name is taken (whatever its bytes are). */
+/* Durable creation (the name that was there before is durable then, too); *out_created = false and RC_OK when the name is taken (whatever its bytes are). */
 MUST_USE enum rc file_create(const char *path, struct slice bytes, bool *out_created, struct err *err);
 /* Move a finished file into place, replacing.  `durable`: fsync the file before and the folder after (else only the
  * rename; use file_sync later).  Copies when the two lie on different file systems. */
 MUST_USE enum rc file_move(const char *from, const char *to, bool durable, struct err *err);
 /* As file_move, but an existing `to` is left alone: *out_created tells (the source is removed either way). */
 MUST_USE enum rc file_move_new(const char *from, const char *to, bool durable, bool *out_created, struct err *err);
-/* A full copy (shared blocks where the file system can), not durable by itself. */
+/* A full copy under its name at once (shared blocks where the file system can), not durable by itself. */
 MUST_USE enum rc file_copy(const char *from, const char *to, struct err *err);
-/* fsync of a file and of its folder. */
+/* fsync of a file and of its folder; one of the two alone. */
 MUST_USE enum rc file_sync(const char *path, struct err *err);
+MUST_USE enum rc file_sync_data(const char *path, struct err *err);
+MUST_USE enum rc file_sync_folder(const char *folder, struct err *err);
+/* Does the file hold exactly these bytes?  Read in small pieces. */
+MUST_USE enum rc file_has_bytes(const char *path, struct slice bytes, bool *out_same, struct err *err);
+/* Set the time of last change; *out_kept_ns is what the file system made of it (some keep whole seconds only).
+ * Durable with the next fsync of the file. */
+MUST_USE enum rc file_set_mtime(const char *path, int64_t mtime_ns, int64_t *out_kept_ns, struct err *err);
 /* RC_OK also when it is gone already. */
 MUST_USE enum rc file_remove(const char *path, struct err *err);
 MUST_USE enum rc file_remove_tree(const char *path, struct err *err);
@@ -43,9 +50,19 @@ MUST_USE enum rc file_stat(const char *path, struct file_info *out, struct err *
 /* Names in a folder, sorted bytewise, without ".", ".." and temporary files; RC_NOT_FOUND when there is no such folder. */
 struct file_names {
 	char **name;
+	bool *is_dir;
 	size_t count;
 };
 MUST_USE enum rc file_list(const char *path, struct arena *arena, struct file_names *out, struct err *err);
+
+/* A file in the making: a temporary name beside the future one, safe from file_sweep while it is open.  The caller moves
+ * `path` into place with file_move or file_move_new; file_temp_done removes what was not moved.  Not durable by itself. */
+struct file_temp {
+	int fd;
+	char *path;
+};
+MUST_USE enum rc file_temp_write(const char *to, struct slice bytes, struct file_temp *out, struct err *err);
+void file_temp_done(struct file_temp *temp);
 
 /* Remove temporary files below a folder that are older than `age_s` and whose writer is dead. */
 MUST_USE enum rc file_sweep(const char *path, int64_t age_s, struct err *err);

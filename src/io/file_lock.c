@@ -1,0 +1,106 @@
+#include "io/file.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "io/file_step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NOTE_BYTES 256
+#define POLL_MS 50
+
+struct file_lock {
+	int fd;
+};
+
+/* What a person can read of it; a file that is being written says nothing yet. */
+static void read_note(int fd, char out_note[static NOTE_BYTES])
+{
+	ssize_t got = pread(fd, out_note, NOTE_BYTES - 1, 0);
+	size_t len = got > 0 ? (size_t) got : 0;
+	out_note[len] = '\0';
+	for (char *p = out_note; *p; p++)
+		if ((unsigned char) *p < ' ')
+			*p = ' ';
+	while (len && out_note[len - 1] == ' ')
+		out_note[--len] = '\0';
+	if (!len)
+		(void) snprintf(out_note, NOTE_BYTES, "another process");
+}
+
+static int write_note(int fd, const char *note)
+{
+	size_t len = strlen(note);
+	len = len < NOTE_BYTES - 1 ? len : NOTE_BYTES - 1;
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, note, len, 0) != (ssize_t) len)
+		return errno ? errno : EIO;
+	return 0;
+}
+
+/* Is the locked file still the one of that name?  Somebody may have removed it while we waited. */
+static bool still_named(int fd, const char *path)
+{
+	struct stat ours, named;
+	return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
+/* 0 with *out_fd locked, EWOULDBLOCK with the holder's note, or what failed. */
+static int try_lock(const char *path, int *out_fd, char out_note[static NOTE_BYTES])
+{
+	for (;;) {
+		CLEANUP(fd_closep) int fd = -1;
+		int errnum = step_open(path, O_RDWR | O_CREAT, &fd);
+		if (errnum)
+			return errnum;
+		if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+			errnum = errno;
+			read_note(fd, out_note);
+			if (errnum != EINTR)
+				return errnum;
+		} else if (still_named(fd, path)) {
+			*out_fd = fd;
+			fd = -1;
+			return 0;
+		}
+	}
+}
+
+enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock,
+                  void (*on_wait)(const char *holder_note, void *ctx), void *ctx, struct file_lock **out, struct err *err)
+{
+	int64_t until_ns = clock_mono_ns(clock) + wait_ms * 1000000;
+	char holder[NOTE_BYTES];
+	int fd = -1, errnum;
+	bool told = false;
+	while ((errnum = try_lock(path, &fd, holder)) == EWOULDBLOCK) {
+		int64_t left_ms = (until_ns - clock_mono_ns(clock)) / 1000000;
+		if (left_ms <= 0)
+			return err_set(err, RC_RETRY, "%s is locked by %s: wait for it to end, or stop it", path, holder);
+		if (!told && on_wait)
+			on_wait(holder, ctx);
+		told = true;
+		clock_sleep_ms(clock, left_ms < POLL_MS ? left_ms : POLL_MS);
+	}
+	if (!errnum)
+		errnum = write_note(fd, note);
+	if (errnum) {
+		fd_closep(&fd);
+		return err_errno(err, errnum, "cannot lock %s", path);
+	}
+	*out = mem_alloc(sizeof **out);
+	(*out)->fd = fd;
+	return RC_OK;
+}
+
+void file_unlock(struct file_lock *lock)
+{
+	if (!lock)
+		return;
+	(void) ftruncate(lock->fd, 0);
+	fd_closep(&lock->fd);
+	mem_free(lock);
+}
