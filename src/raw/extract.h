@@ -1,0 +1,45 @@
+/* Extract: snapshots of a source become messages on the topic: one for each page, one for the playlist object, then
+ * snapshot_complete with the manifest as its data (DATA.md, "Messages").  RC_OK of a publish means durable.
+ *
+ * A snapshot that is complete in the store already is not extracted again: its name is the answer, nothing else is asked.
+ * A snapshot the source cannot deliver (RC_REJECT) becomes a letter of kind LETTER_EXTRACT and a message extract_failed;
+ * the others go on.  RC_RETRY and RC_FATAL of the source or bus end the call; what was published stays published. */
+#ifndef RAW_EXTRACT_H
+#define RAW_EXTRACT_H
+
+#include "bus/bus.h"
+#include "source/source.h"
+#include "store/store.h"
+
+#define TOPIC "Spotify-etl"
+#define SUBSCRIPTION "spotify-raw"
+#define SUBSCRIPTION_FILTER \
+	"attributes.type = \"playlist_page\" OR attributes.type = \"playlist\" OR attributes.type = \"snapshot_complete\""
+#define DEAD_TOPIC "Spotify-etl-dead"
+#define DEAD_SUBSCRIPTION "spotify-dead"
+
+struct extract_options {
+	struct source *source;
+	struct bus *bus;
+	struct store *store;
+	const char *run_id;
+	const struct slice *playlist; /* which ones; count 0 = all the source names */
+	size_t playlist_count;
+	bool has_since, has_until;
+	int64_t since_day, until_day; /* chart days, inclusive */
+	int64_t chart_offset_s;
+	int64_t pages_max;
+	size_t page_limit_bytes;
+	void (*on_progress)(void *ctx, size_t done, size_t total, const char *what);
+	void *ctx;
+	const bool *stop; /* asked between snapshots; may be NULL */
+};
+struct extract_result {
+	int64_t playlists, snapshots, pages, bytes; /* published */
+	int64_t known;                              /* complete already */
+	int64_t failed;                             /* letters written */
+};
+
+MUST_USE enum rc extract_run(const struct extract_options *o, struct extract_result *out, struct err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* Ingest: deliveries of the subscription become raw objects, exactly once in effect (DATA.md, "Raw" and "Messages").
+ *
+ * A delivery is acknowledged only after its object is durable and its receipt is written.  Messages may come in any order,
+ * twice, or mixed with another extraction's of the same second; every effect is named by its content.  What cannot be used
+ * goes to quarantine (with its bytes) before it is acknowledged.  Other message types are acknowledged and skipped.
+ * What the bus gave up on (dead-letter topic) is moved to quarantine as "undeliverable".
+ *
+ * RC_RETRY and RC_FATAL of store or bus end the call; deliveries not yet acknowledged come again. */
+#ifndef RAW_INGEST_H
+#define RAW_INGEST_H
+
+#include "bus/bus.h"
+#include "raw/state.h"
+#include "store/store.h"
+
+struct ingest_options {
+	struct bus *bus;
+	struct store *store;
+	struct state *state; /* receipts; NULL for none (an instance without a disk) */
+	struct clock *clock;
+	const char *run_id;
+	size_t page_limit_bytes;
+	int64_t wait_ms_max; /* how long to wait for messages that are backing off or leased by another consumer */
+	void (*on_progress)(void *ctx, size_t done, size_t waiting);
+	void *ctx;
+	const bool *stop; /* asked between batches; may be NULL */
+};
+struct ingest_result {
+	int64_t received, objects, twice, skipped, quarantined, completed; /* completed: snapshots that became complete */
+};
+
+/* Until nothing is left to deliver. */
+MUST_USE enum rc ingest_run(const struct ingest_options *o, struct ingest_result *out, struct err *err);
+/* One message's effect, for the push door too: RC_OK = acknowledge. */
+MUST_USE enum rc ingest_message(const struct ingest_options *o, const struct bus_message *m, struct ingest_result *out,
+                                struct err *err);
+
+#endif
