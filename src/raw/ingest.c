@@ -1,0 +1,269 @@
+#include "raw/ingest.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/time.h"
+#include "raw/extract.h"
+#include "raw/key.h"
+#include "raw/manifest.h"
+#include "raw/quarantine.h"
+#include "raw/snapshot.h"
+
+#define PULL_MESSAGES 100
+#define PULL_BYTES ((size_t) 32 << 20)
+#define POLL_MS 200
+#define MEMORY_BYTES (2 * PULL_BYTES + 2 * (size_t) BUS_MESSAGE_BYTES_MAX + 16 * MANIFEST_BYTES_MAX)
+
+/* What a message says it is, checked. */
+struct parcel {
+	const struct bus_message *m;
+	struct slice type, playlist_id;
+	int64_t snapshot_at, page;
+	char sha256[HASH_HEX_BYTES];
+	struct slice key; /* of the object its data becomes */
+};
+
+static enum rc unusable(struct err *err, const char **out_reason, const char *reason, const char *detail)
+{
+	*out_reason = reason;
+	return err_set(err, RC_REJECT, "%s", detail);
+}
+
+/* RC_REJECT with a reason when the message contradicts itself or breaks a limit. */
+static enum rc open_parcel(const struct ingest_options *o, const struct bus_message *m, struct arena *arena,
+                           struct parcel *out, const char **out_reason, struct err *err)
+{
+	*out = (struct parcel){ .m = m, .type = bus_attr_get(m, "type"), .playlist_id = bus_attr_get(m, "playlist_id") };
+	if (!playlist_id_ok(out->playlist_id))
+		return unusable(err, out_reason, "bad_attributes", "attribute playlist_id is missing or no playlist id");
+	if (!time_parse_rfc3339(bus_attr_get(m, "snapshot_at"), &out->snapshot_at))
+		return unusable(err, out_reason, "bad_attributes", "attribute snapshot_at is missing or no time");
+	struct slice version = bus_attr_get(m, "schema_version");
+	if (version.ptr && !slice_is(version, "1"))
+		return unusable(err, out_reason, "schema_version", "attribute schema_version is not 1: a newer sargam sent this");
+	if (m->data.len > o->page_limit_bytes && !slice_is(out->type, "snapshot_complete"))
+		return unusable(err, out_reason, "too_large", "the body is over page_limit_bytes");
+	hash_sha256_hex(m->data, out->sha256);
+	struct slice sha256 = bus_attr_get(m, "sha256"), bytes = bus_attr_get(m, "bytes");
+	if (sha256.ptr && !slice_is(sha256, out->sha256))
+		return unusable(err, out_reason, "sha256_mismatch", "the body's sha256 is not the one its attribute names");
+	int64_t count;
+	if (bytes.ptr && (!slice_to_int(bytes, &count) || count != (int64_t) m->data.len))
+		return unusable(err, out_reason, "sha256_mismatch", "the body's length is not the one its attribute names");
+	if (slice_is(out->type, "playlist_page")) {
+		if (!slice_to_int(bus_attr_get(m, "page"), &out->page) || out->page < 0 || out->page > 99999)
+			return unusable(err, out_reason, "bad_attributes", "attribute page is missing or not 0 to 99999");
+		out->key = raw_page_key(out->playlist_id, out->snapshot_at, out->page, out->sha256, arena);
+	} else if (slice_is(out->type, "playlist")) {
+		out->key = raw_playlist_key(out->playlist_id, out->snapshot_at, out->sha256, arena);
+	} else {
+		struct manifest manifest;
+		enum rc rc = manifest_parse(m->data, arena, &manifest, err);
+		*out_reason = "bad_manifest";
+		if (rc != RC_OK)
+			return rc;
+		if (!slice_eq(manifest.playlist_id, out->playlist_id) || manifest.snapshot_at != out->snapshot_at)
+			return unusable(err, out_reason, "bad_manifest", "the manifest speaks of another snapshot than its attributes");
+		out->key = raw_manifest_key(out->playlist_id, out->snapshot_at, 0, arena);
+	}
+	return RC_OK;
+}
+
+/* Whoever puts an object looks whether that made its snapshot complete. */
+static enum rc look_complete(const struct ingest_options *o, const struct parcel *p, struct ingest_result *out,
+                             struct err *err)
+{
+	struct raw_snapshot s;
+	if (!slice_is(p->type, "snapshot_complete")) { /* a page before its manifest: the usual order, one cheap question */
+		CLEANUP(arena_done) struct arena scratch = arena_new(2 * MANIFEST_BYTES_MAX);
+		struct slice ignored;
+		enum rc rc = store_get(o->store, raw_manifest_key(p->playlist_id, p->snapshot_at, 0, &scratch), &scratch,
+		                       &ignored, NULL, err);
+		if (rc != RC_OK)
+			return rc == RC_NOT_FOUND ? RC_OK : rc;
+	}
+	enum rc rc = raw_snapshot_look(o->store, p->playlist_id, p->snapshot_at, &s, err);
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	if (s.complete) {
+		out->completed++;
+		metric_add(METRIC_snapshots_completed, 1);
+		log_debug("ingest", "%.*s at %s is complete", SLICE_FMT(p->playlist_id), time_rfc3339(p->snapshot_at).s);
+	}
+	return RC_OK;
+}
+
+static enum rc quarantine(const struct ingest_options *o, const struct bus_message *m, const char *reason,
+                          const char *detail, struct ingest_result *out, struct err *err)
+{
+	log_warn("ingest", "message %.*s: %s: %s (`sargam dead list`)", SLICE_FMT(m->id), reason, detail);
+	TRY(quarantine_put_message(o->store, m, reason, detail, err));
+	out->quarantined++;
+	return RC_OK;
+}
+
+static bool ours(struct slice type)
+{
+	return slice_is(type, "playlist_page") || slice_is(type, "playlist") || slice_is(type, "snapshot_complete");
+}
+
+/* The effect of one message; *out_receipt is filled when an object stands for it. */
+static enum rc effect(const struct ingest_options *o, const struct bus_message *m, struct arena *arena,
+                      struct state_receipt *out_receipt, struct ingest_result *out, struct err *err)
+{
+	out->received++;
+	metric_add(METRIC_messages_received, 1);
+	if (!ours(bus_attr_get(m, "type"))) {
+		out->skipped++;
+		return RC_OK;
+	}
+	struct parcel p;
+	struct err why = { 0 };
+	const char *reason = "unusable";
+	enum rc rc = open_parcel(o, m, arena, &p, &reason, &why);
+	if (rc == RC_REJECT)
+		return quarantine(o, m, reason, why.msg, out, err);
+	bool created;
+	rc = store_put_if_absent(o->store, p.key, m->data.ptr ? m->data : SLICE(""), &created, &why);
+	if (rc == RC_REJECT) /* the first one wins */
+		return quarantine(o, m, slice_is(p.type, "snapshot_complete") ? "conflicting_manifest" : "conflicting_object",
+		                  why.msg, out, err);
+	if (rc != RC_OK) {
+		if (err)
+			*err = why;
+		return err_wrap(err, rc, "put %.*s", SLICE_FMT(p.key));
+	}
+	*out_receipt = (struct state_receipt){
+		.message_id = m->id,
+		.run_id = bus_attr_get(m, "run_id").ptr ? bus_attr_get(m, "run_id") : slice_of(o->run_id),
+		.playlist_id = p.playlist_id,
+		.snapshot_at = p.snapshot_at,
+		.kind = p.type,
+		.key = p.key,
+		.sha256 = arena_copy(arena, slice_of(p.sha256)),
+		.bytes = (int64_t) m->data.len,
+	};
+	if (!created) {
+		out->twice++;
+		return RC_OK;
+	}
+	out->objects++;
+	metric_add(METRIC_objects_written, 1);
+	return look_complete(o, &p, out, err);
+}
+
+enum rc ingest_message(const struct ingest_options *o, const struct bus_message *m, struct ingest_result *out,
+                       struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(MEMORY_BYTES);
+	struct state_receipt receipt = { 0 };
+	TRY(effect(o, m, &scratch, &receipt, out, err));
+	if (receipt.key.ptr && o->state)
+		TRY(state_receipts_add(o->state, &receipt, 1, err));
+	return RC_OK;
+}
+
+/* Effects, then receipts, then the acknowledgement: what is done of a batch that stops midway is acknowledged too. */
+static enum rc take_batch(const struct ingest_options *o, const struct bus_delivery *d, size_t count, struct arena *arena,
+                          struct ingest_result *out, struct err *err)
+{
+	struct state_receipt receipt[PULL_MESSAGES];
+	struct slice ack_id[PULL_MESSAGES];
+	size_t receipts = 0, done = 0;
+	enum rc rc = RC_OK;
+	for (; done < count; done++) {
+		struct state_receipt r = { 0 };
+		rc = effect(o, &d[done].message, arena, &r, out, err);
+		if (rc != RC_OK)
+			break;
+		if (r.key.ptr)
+			receipt[receipts++] = r;
+		ack_id[done] = d[done].ack_id;
+	}
+	if (receipts && o->state)
+		TRY_WRAP(state_receipts_add(o->state, receipt, receipts, err), err, "receipts");
+	TRY_WRAP(bus_ack(o->bus, SUBSCRIPTION, ack_id, done, err), err, "acknowledge");
+	metric_add(METRIC_messages_acked, (int64_t) done);
+	if (rc == RC_OK)
+		return RC_OK;
+	struct slice back[PULL_MESSAGES];
+	for (size_t i = done; i < count; i++)
+		back[i - done] = d[i].ack_id;
+	/* given back at once; when that fails too they come back by themselves */
+	(void) !bus_modify_deadline(o->bus, SUBSCRIPTION, back, count - done, 0, NULL);
+	metric_add(METRIC_messages_nacked, (int64_t) (count - done));
+	return rc;
+}
+
+/* What the bus gave up on must be seen by somebody. */
+static enum rc drain_dead(const struct ingest_options *o, struct ingest_result *out, struct err *err)
+{
+	for (;;) {
+		CLEANUP(arena_done) struct arena scratch = arena_new(MEMORY_BYTES);
+		struct bus_delivery *d;
+		size_t count;
+		enum rc rc = bus_pull(o->bus, DEAD_SUBSCRIPTION, PULL_MESSAGES, PULL_BYTES, &scratch, &d, &count, err);
+		if (rc == RC_NOT_FOUND)
+			return RC_OK;
+		TRY(rc);
+		if (count == 0)
+			return RC_OK;
+		struct slice ack_id[PULL_MESSAGES];
+		for (size_t i = 0; i < count; i++) {
+			TRY(quarantine(o, &d[i].message, "undeliverable", "the bus gave up after delivery_attempts_max attempts", out,
+			               err));
+			ack_id[i] = d[i].ack_id;
+		}
+		TRY(bus_ack(o->bus, DEAD_SUBSCRIPTION, ack_id, count, err));
+	}
+}
+
+/* Nothing is due: is something still to come?  *out_wait_ms = 0 when the subscription is drained. */
+static enum rc still_to_come(const struct ingest_options *o, int64_t *out_wait_ms, struct err *err)
+{
+	struct bus_stats stats;
+	TRY(bus_stats(o->bus, SUBSCRIPTION, &stats, err));
+	*out_wait_ms = 0;
+	if (stats.waiting && stats.next_delivery_ms >= 0)
+		*out_wait_ms = stats.next_delivery_ms < POLL_MS ? POLL_MS : stats.next_delivery_ms;
+	else if (stats.leased)
+		*out_wait_ms = POLL_MS;
+	return RC_OK;
+}
+
+enum rc ingest_run(const struct ingest_options *o, struct ingest_result *out, struct err *err)
+{
+	*out = (struct ingest_result){ 0 };
+	int64_t waited_ms = 0;
+	bool told = false;
+	for (;;) {
+		if (o->stop && *o->stop)
+			return err_set(err, RC_RETRY, "stopped: run the command again to go on");
+		CLEANUP(arena_done) struct arena scratch = arena_new(MEMORY_BYTES);
+		struct bus_delivery *d;
+		size_t count;
+		TRY_WRAP(bus_pull(o->bus, SUBSCRIPTION, PULL_MESSAGES, PULL_BYTES, &scratch, &d, &count, err), err, "pull from %s",
+		         SUBSCRIPTION);
+		if (count) {
+			TRY_WRAP(take_batch(o, d, count, &scratch, out, err), err, "ingest");
+			waited_ms = 0;
+			if (o->on_progress)
+				o->on_progress(o->ctx, (size_t) out->received, 0);
+			continue;
+		}
+		int64_t wait_ms;
+		TRY(still_to_come(o, &wait_ms, err));
+		if (wait_ms == 0)
+			return drain_dead(o, out, err);
+		if (waited_ms + wait_ms > o->wait_ms_max)
+			return err_set(err, RC_RETRY,
+			               "messages of %s are still leased by another consumer or backing off: run `sargam ingest` later",
+			               SUBSCRIPTION);
+		if (!told)
+			log_info("ingest", "waiting for messages another consumer holds or that are backing off");
+		told = true;
+		clock_sleep_ms(o->clock, wait_ms);
+		waited_ms += wait_ms;
+	}
+}
