@@ -27,7 +27,10 @@ void test_register(struct test_suite *suite)
 
 /* Folders to remove at exit, by the process that made them: a forked child must not. */
 #define TMPDIR_MAX 4096
-static struct { pid_t owner; char path[256]; } tmpdirs[TMPDIR_MAX];
+static struct {
+	pid_t owner;
+	char path[256];
+} tmpdirs[TMPDIR_MAX];
 static size_t tmpdir_count;
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -101,8 +104,8 @@ uint64_t test_seed(void)
 		fail_msg("getrandom gives no seed: set SARGAM_SEED");
 	}
 	known = true;
-	printf("# seed %llu (again: SARGAM_SEED=%llu sargam-test %s)\n", (unsigned long long) seed,
-	       (unsigned long long) seed, running_suite);
+	printf("# seed %llu (again: SARGAM_SEED=%llu sargam-test %s)\n", (unsigned long long) seed, (unsigned long long) seed,
+	       running_suite);
 	(void) fflush(stdout);
 	return seed;
 }
