@@ -39,7 +39,7 @@ CC := gcc
 OPT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # gcc's flow analysis is confused by the instrumentation; the release build has the say about this one
 OPT += -Wno-error=maybe-uninitialized
-HARDEN := -DSARGAM_SANITIZE
+HARDEN :=
 else ifeq ($(CFG),clang)
 B := build/clang
 CC := clang
