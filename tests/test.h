@@ -35,8 +35,7 @@ void test_register(struct test_suite *suite);
 		static struct test_suite suite = { #name_, tests_, sizeof(tests_) / sizeof *(tests_), \
 		                                   setup_, teardown_, NULL };                      \
 		test_register(&suite);                                                             \
-	}                                                                                          \
-	struct test_suite /* swallows a semicolon */
+	}
 
 /* A new empty folder below $TEST_TMP, else $TMPDIR, else /tmp. Removed with all in it when the process
  * that made it ends, unless SARGAM_KEEP_TMP is set. The string lives as long as the process. */
