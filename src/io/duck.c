@@ -5,6 +5,9 @@
 #include "base/mem.h"
 #include "io/duck_private.h"
 
+#include <ctype.h>
+#include <strings.h>
+
 struct duck {
 	duckdb_database db;
 };
@@ -35,9 +38,22 @@ static enum rc classify(struct slice msg)
 	return RC_REJECT;
 }
 
+/* What it is and what DuckDB proposes; not the picture of the statement or the stack that follow after an empty line. */
+static struct slice first_paragraph(struct slice msg)
+{
+	size_t end = slice_find_str(msg, SLICE("\n\n"));
+	return slice_trim(end == SIZE_MAX ? msg : slice_sub(msg, 0, end));
+}
+
 enum rc duck_fail(struct err *err, const char *msg)
 {
-	struct slice text = slice_trim(slice_of(msg ? msg : "unknown DuckDB error"));
+	char line[ERR_MSG_BYTES];
+	struct slice text = first_paragraph(slice_trim(slice_of(msg && *msg ? msg : "unknown DuckDB error")));
+	if (text.len > sizeof line)
+		text.len = sizeof line;
+	for (size_t i = 0; i < text.len; i++)
+		line[i] = text.ptr[i] == '\n' ? ' ' : text.ptr[i];
+	text.ptr = line;
 	const char *hint = slice_find_str(text, SLICE("No space left")) == SIZE_MAX
 	                           ? ""
 	                           : " (free some space, then run the command again: it goes on where it stopped)";
@@ -74,8 +90,8 @@ enum rc duck_open(const struct duck_options *options, struct duck **out, struct 
 		(void) snprintf(number, sizeof number, "%lldMiB", (long long) options->memory_limit_mb);
 		set_option(config, "memory_limit", number);
 	}
-	if (options->temp_dir)
-		set_option(config, "temp_directory", options->temp_dir);
+	/* DuckDB's own default is a folder in the working directory */
+	set_option(config, "temp_directory", options->temp_dir ? options->temp_dir : "");
 	struct duck *d = mem_alloc(sizeof *d);
 	char *msg = NULL;
 	state = duckdb_open_ext(options->path ? options->path : ":memory:", &d->db, config, &msg);
@@ -162,13 +178,56 @@ static void destroy_prepared(duckdb_prepared_statement *statement)
 	duckdb_destroy_prepare(statement);
 }
 
+static struct slice skip_space(struct slice sql)
+{
+	for (;;) {
+		sql = slice_trim(sql);
+		size_t end;
+		if (slice_starts(sql, SLICE("--"))) {
+			end = slice_find(sql, '\n', 0);
+		} else if (slice_starts(sql, SLICE("/*"))) {
+			size_t close = slice_find_str(sql, SLICE("*/"));
+			end = close == SIZE_MAX ? sql.len : close + 2;
+		} else {
+			return sql;
+		}
+		sql = slice_sub(sql, end, sql.len - end);
+	}
+}
+
+static bool skip_word(struct slice *sql, const char *word)
+{
+	size_t len = strlen(word);
+	*sql = skip_space(*sql);
+	if (sql->len < len || strncasecmp(sql->ptr, word, len) != 0 || (sql->len > len && isalnum((unsigned char) sql->ptr[len])))
+		return false;
+	*sql = skip_space(slice_sub(*sql, len, sql->len - len));
+	return true;
+}
+
+/* EXPLAIN ANALYZE runs what it explains, so that must only read too. */
+static enum rc check_explained(struct duck_conn *c, const char *sql, struct err *err)
+{
+	struct slice rest = slice_of(sql);
+	if (!skip_word(&rest, "EXPLAIN"))
+		return err_set(err, RC_REJECT, "write EXPLAIN at the start of the statement");
+	(void) skip_word(&rest, "ANALYZE");
+	if (slice_starts(rest, SLICE("("))) { /* options, or a SELECT in parentheses: only options are common */
+		size_t close = slice_find(rest, ')', 0);
+		struct slice after = slice_sub(rest, close + 1, rest.len - close - 1);
+		if (close < rest.len && skip_space(after).len)
+			rest = after;
+	}
+	return duck_check_read_only(c, rest.ptr, err);
+}
+
 enum rc duck_check_read_only(struct duck_conn *c, const char *sql, struct err *err)
 {
 	CLEANUP(destroy_extracted) duckdb_extracted_statements statements = NULL;
 	idx_t count = duckdb_extract_statements(c->conn, sql, &statements);
 	if (count == 0) {
 		const char *msg = duckdb_extract_statements_error(statements);
-		return err_set(err, RC_REJECT, "%s", msg && *msg ? msg : "no SQL statement: give one SELECT");
+		return msg && *msg ? duck_fail(err, msg) : err_set(err, RC_REJECT, "no SQL statement: give one SELECT");
 	}
 	if (count > 1)
 		return err_set(err, RC_REJECT, "%llu SQL statements: give one SELECT", (unsigned long long) count);
@@ -177,9 +236,10 @@ enum rc duck_check_read_only(struct duck_conn *c, const char *sql, struct err *e
 		return duck_fail(err, duckdb_prepare_error(prepared));
 	switch (duckdb_prepared_statement_type(prepared)) {
 	case DUCKDB_STATEMENT_TYPE_SELECT:
-	case DUCKDB_STATEMENT_TYPE_EXPLAIN:
 	case DUCKDB_STATEMENT_TYPE_RELATION:
 		return RC_OK;
+	case DUCKDB_STATEMENT_TYPE_EXPLAIN:
+		return check_explained(c, sql, err);
 	default:
 		return err_set(err, RC_REJECT, "this statement writes or changes settings: only SELECT, SHOW, DESCRIBE and EXPLAIN "
 		                               "are allowed here");
@@ -198,10 +258,26 @@ enum rc duck_query_int(struct duck_conn *c, const char *sql, int64_t *out, struc
 	return RC_OK;
 }
 
+static enum rc walk_metadata(struct duck_conn *c, const char *sql, void (*on_value)(void *, struct slice, struct slice),
+                             void *ctx, struct err *err)
+{
+	CLEANUP(duck_result_closep) struct duck_result *r = NULL;
+	TRY(duck_query(c, sql, &r, err));
+	for (;;) {
+		bool row;
+		TRY(duck_next(r, &row, err));
+		if (!row)
+			return RC_OK;
+		on_value(ctx, duck_string(r, 0), duck_string(r, 1));
+	}
+}
+
 enum rc duck_parquet_metadata(struct duck_conn *c, const struct slice *path, size_t count, const char *key,
                               void (*on_value)(void *ctx, struct slice path, struct slice value), void *ctx,
                               struct err *err)
 {
+	if (count == 0)
+		return RC_OK;
 	CLEANUP(buf_done) struct buf sql = buf_new(SIZE_MAX / 4);
 	for (size_t i = 0; i < count; i++) {
 		buf_adds(&sql, i ? ", " : "SELECT file_name, value FROM parquet_kv_metadata([");
@@ -209,25 +285,13 @@ enum rc duck_parquet_metadata(struct duck_conn *c, const struct slice *path, siz
 	}
 	buf_adds(&sql, "]) WHERE key = ");
 	duck_quote_text(slice_of(key), &sql);
-	if (count == 0)
+	buf_adds(&sql, " ORDER BY file_name"); /* sorting reads all files first: on_value hears of all or of none */
+	enum rc rc = walk_metadata(c, buf_str(&sql), on_value, ctx, err);
+	if (rc == RC_OK || rc == RC_RETRY)
+		return rc;
+	if (count == 1) /* torn, gone or no Parquet file: its value is not reported */
 		return RC_OK;
-	CLEANUP(duck_result_closep) struct duck_result *r = NULL;
-	enum rc rc = duck_query(c, buf_str(&sql), &r, err);
-	if (rc != RC_OK && count > 1) { /* one of them is torn or gone: ask each alone */
-		for (size_t i = 0; i < count; i++)
-			TRY(duck_parquet_metadata(c, &path[i], 1, key, on_value, ctx, err));
-		return RC_OK;
-	}
-	if (rc == RC_REJECT || rc == RC_NOT_FOUND || rc == RC_FATAL)
-		return RC_OK;
-	TRY(rc);
-	for (;;) {
-		bool row;
-		rc = duck_next(r, &row, err);
-		if (rc != RC_OK || !row)
-			return rc;
-		/* kv metadata are BLOBs; as text they are the plain ASCII that was written */
-		CLEANUP(arena_done) struct arena scratch = arena_new(1 << 20);
-		on_value(ctx, duck_text(r, 0, &scratch), duck_text(r, 1, &scratch));
-	}
+	for (size_t i = 0; i < count; i++)
+		TRY(duck_parquet_metadata(c, &path[i], 1, key, on_value, ctx, err));
+	return RC_OK;
 }

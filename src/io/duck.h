@@ -4,8 +4,8 @@
  * time.  Sessions run in UTC, insertion order is kept, nothing is fetched from outside (no extension install or load).
  *
  * Errors: disk full, I/O, lock -> RC_RETRY; out of memory (over memory_limit_mb with no temp_dir) -> RC_RETRY; bad SQL or bad data
- * -> RC_REJECT; cannot open, read-only, corrupt -> RC_FATAL; the message is DuckDB's first line.
- * Fault points: duck.exec, duck.append. */
+ * -> RC_REJECT; cannot open, read-only, corrupt -> RC_FATAL; the message is DuckDB's first paragraph.
+ * Fault points: duck.open, duck.exec, duck.query, duck.append. */
 #ifndef IO_DUCK_H
 #define IO_DUCK_H
 
@@ -47,7 +47,8 @@ MUST_USE enum rc duck_exec(struct duck_conn *c, const char *sql, int64_t *out_ch
 /* Is `sql` exactly one statement that only reads (SELECT, EXPLAIN, SHOW, DESCRIBE, VALUES, WITH)?  RC_REJECT says why not. */
 MUST_USE enum rc duck_check_read_only(struct duck_conn *c, const char *sql, struct err *err);
 
-/* A result, walked row by row; it streams, so its size does not matter. */
+/* A result, walked row by row; it streams, so its size does not matter.  The connection runs nothing else until it is
+ * closed: another statement ends the stream. */
 struct duck_result;
 enum duck_type { DUCK_BIGINT, DUCK_BOOLEAN, DUCK_STRING, DUCK_DATE, DUCK_TIMESTAMP, DUCK_DOUBLE, DUCK_OTHER };
 MUST_USE enum rc duck_query(struct duck_conn *c, const char *sql, struct duck_result **out, struct err *err);
@@ -65,8 +66,9 @@ MUST_USE enum rc duck_next(struct duck_result *r, bool *out_row, struct err *err
 /* Cells of the current row. */
 bool duck_is_null(const struct duck_result *r, size_t column);
 int64_t duck_int(const struct duck_result *r, size_t column);   /* BIGINT, BOOLEAN, DATE (day number), TIMESTAMP (microseconds) */
+/* (a BIGINT column may be a HUGEINT, as of SUM: what does not fit is cut to INT64_MIN or INT64_MAX; duck_text has all digits) */
 double duck_double(const struct duck_result *r, size_t column);
-struct slice duck_string(const struct duck_result *r, size_t column); /* valid until duck_next */
+struct slice duck_string(const struct duck_result *r, size_t column); /* valid until duck_next; a BLOB's bytes too */
 /* Any type as text: ISO dates and times ("2021-03-27", "2021-03-27T03:38:09Z"), true/false, shortest round-trip doubles. */
 struct slice duck_text(const struct duck_result *r, size_t column, struct arena *arena);
 

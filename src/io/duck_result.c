@@ -16,7 +16,7 @@ struct column {
 struct duck_result {
 	duckdb_prepared_statement prepared;
 	duckdb_result result;
-	bool has_result;
+	bool has_result, at_end;
 	duckdb_data_chunk chunk;
 	idx_t row, rows; /* current row of the chunk; row == rows before the first */
 	size_t column_count;
@@ -35,6 +35,8 @@ static enum duck_type type_of(duckdb_type raw)
 	case DUCKDB_TYPE_UTINYINT:
 	case DUCKDB_TYPE_USMALLINT:
 	case DUCKDB_TYPE_UINTEGER:
+	case DUCKDB_TYPE_UBIGINT:
+	case DUCKDB_TYPE_HUGEINT: /* of every SUM */
 		return DUCK_BIGINT;
 	case DUCKDB_TYPE_FLOAT:
 	case DUCKDB_TYPE_DOUBLE:
@@ -59,36 +61,53 @@ static enum rc prepare(struct duck_conn *c, const char *sql, struct duck_result 
 	return RC_OK;
 }
 
-/* HUGEINT, DECIMAL, LIST and their like leave DuckDB as text: one cast of just those columns. */
+/* Short decimals are read back exactly from a double's shortest text; the others become text at once. */
+static const char *cast_target(duckdb_prepared_statement prepared, idx_t column)
+{
+	duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(prepared, column);
+	bool is_short = duckdb_get_type_id(type) == DUCKDB_TYPE_DECIMAL && duckdb_decimal_width(type) <= 15;
+	duckdb_destroy_logical_type(&type);
+	return is_short ? "DOUBLE" : "VARCHAR";
+}
+
+/* DECIMAL, LIST and their like: DuckDB casts them, around the statement.  Columns are named by number inside, as two may
+ * have one name. */
 static enum rc cast_others(struct duck_conn *c, const char *sql, struct duck_result *r, struct err *err)
 {
 	CLEANUP(buf_done) struct buf wrapped = buf_new((size_t) 1 << 30);
-	buf_adds(&wrapped, "SELECT * REPLACE (");
+	CLEANUP(buf_done) struct buf names = buf_new((size_t) 1 << 30);
 	bool any = false;
 	idx_t count = duckdb_prepared_statement_column_count(r->prepared);
+	if (duckdb_prepared_statement_type(r->prepared) != DUCKDB_STATEMENT_TYPE_SELECT)
+		return RC_OK;
 	for (idx_t i = 0; i < count; i++) {
-		duckdb_type raw = duckdb_prepared_statement_column_type(r->prepared, i);
-		if (type_of(raw) != DUCK_OTHER)
-			continue;
 		const char *name = duckdb_prepared_statement_column_name(r->prepared, i);
-		buf_adds(&wrapped, any ? ", CAST(" : "CAST(");
+		buf_adds(&wrapped, i ? ", " : "SELECT ");
+		if (type_of(duckdb_prepared_statement_column_type(r->prepared, i)) == DUCK_OTHER) {
+			buf_addf(&wrapped, "CAST(c%llu AS %s) AS ", (unsigned long long) i, cast_target(r->prepared, i));
+			any = true;
+		} else {
+			buf_addf(&wrapped, "c%llu AS ", (unsigned long long) i);
+		}
 		duck_quote_name(slice_of(name), &wrapped);
-		buf_adds(&wrapped, " AS VARCHAR) AS ");
-		duck_quote_name(slice_of(name), &wrapped);
+		buf_addf(&names, "%sc%llu", i ? ", " : "", (unsigned long long) i);
 		duckdb_free((void *) (uintptr_t) name);
-		any = true;
 	}
-	if (!any || duckdb_prepared_statement_type(r->prepared) != DUCKDB_STATEMENT_TYPE_SELECT)
+	if (!any)
 		return RC_OK;
 	struct slice inner = slice_trim(slice_of(sql));
 	while (slice_ends(inner, SLICE(";")))
 		inner = slice_trim(slice_sub(inner, 0, inner.len - 1));
-	buf_addf(&wrapped, ") FROM (%.*s\n) AS q", SLICE_FMT(inner));
+	buf_adds(&wrapped, " FROM (");
+	buf_add(&wrapped, inner);
+	buf_adds(&wrapped, "\n) AS q(");
+	buf_add(&wrapped, buf_slice(&names));
+	buf_addc(&wrapped, ')');
+	TRY(buf_ok(&wrapped, "SQL statement", err));
 	duckdb_destroy_prepare(&r->prepared);
-	if (prepare(c, buf_str(&wrapped), r, NULL) == RC_OK)
-		return RC_OK;
-	duckdb_destroy_prepare(&r->prepared); /* two columns of one name: then their cells say "?" */
-	return prepare(c, sql, r, err);
+	TRY_WRAP(prepare(c, buf_str(&wrapped), r, err), err,
+	         "a column has a type that needs a cast (write CAST(x AS VARCHAR), and nothing after the statement)");
+	return RC_OK;
 }
 
 enum rc duck_query(struct duck_conn *c, const char *sql, struct duck_result **out, struct err *err)
@@ -153,7 +172,9 @@ enum duck_type duck_column_type(const struct duck_result *r, size_t column)
 
 enum rc duck_next(struct duck_result *r, bool *out_row, struct err *err)
 {
-	*out_row = true;
+	*out_row = !r->at_end;
+	if (r->at_end)
+		return RC_OK;
 	if (r->chunk && r->row + 1 < r->rows) {
 		r->row++;
 		return RC_OK;
@@ -163,6 +184,7 @@ enum rc duck_next(struct duck_result *r, bool *out_row, struct err *err)
 			duckdb_destroy_data_chunk(&r->chunk);
 		r->chunk = duckdb_fetch_chunk(r->result);
 		if (!r->chunk) {
+			r->at_end = true;
 			*out_row = false;
 			const char *msg = duckdb_result_error(&r->result);
 			return msg && *msg ? duck_fail(err, msg) : RC_OK;
@@ -190,6 +212,19 @@ bool duck_is_null(const struct duck_result *r, size_t column)
 	return c->validity && !duckdb_validity_row_is_valid(c->validity, r->row);
 }
 
+static bool is_wide(const struct column *c)
+{
+	return c->raw == DUCKDB_TYPE_UBIGINT || c->raw == DUCKDB_TYPE_HUGEINT;
+}
+
+static __int128 wide_int(const struct column *c, idx_t row)
+{
+	if (c->raw == DUCKDB_TYPE_UBIGINT)
+		return ((const uint64_t *) c->data)[row];
+	duckdb_hugeint h = ((const duckdb_hugeint *) c->data)[row];
+	return (__int128) ((unsigned __int128) (uint64_t) h.upper << 64 | h.lower);
+}
+
 int64_t duck_int(const struct duck_result *r, size_t column)
 {
 	const struct column *c = cell(r, column);
@@ -213,6 +248,11 @@ int64_t duck_int(const struct duck_result *r, size_t column)
 	case DUCKDB_TYPE_TIMESTAMP:
 	case DUCKDB_TYPE_TIMESTAMP_TZ:
 		return ((const int64_t *) c->data)[r->row];
+	case DUCKDB_TYPE_UBIGINT:
+	case DUCKDB_TYPE_HUGEINT: {
+		__int128 value = wide_int(c, r->row);
+		return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : (int64_t) value;
+	}
 	default:
 		assert(!"an integer column");
 		return 0;
@@ -226,6 +266,8 @@ double duck_double(const struct duck_result *r, size_t column)
 		return (double) ((const float *) c->data)[r->row];
 	if (c->raw == DUCKDB_TYPE_DOUBLE)
 		return ((const double *) c->data)[r->row];
+	if (is_wide(c))
+		return (double) wide_int(c, r->row);
 	return (double) duck_int(r, column);
 }
 
@@ -235,6 +277,20 @@ struct slice duck_string(const struct duck_result *r, size_t column)
 	assert(c->type == DUCK_STRING);
 	duckdb_string_t *s = (duckdb_string_t *) (uintptr_t) c->data + r->row;
 	return (struct slice){ duckdb_string_t_data(s), duckdb_string_t_length(*s) };
+}
+
+static struct slice wide_text(__int128 value, struct arena *arena)
+{
+	char digits[41];
+	char *at = digits + sizeof digits;
+	unsigned __int128 rest = value < 0 ? -(unsigned __int128) value : (unsigned __int128) value;
+	do {
+		*--at = (char) ('0' + (int) (rest % 10));
+		rest /= 10;
+	} while (rest);
+	if (value < 0)
+		*--at = '-';
+	return arena_copy(arena, (struct slice){ at, (size_t) (digits + sizeof digits - at) });
 }
 
 static struct slice timestamp_text(int64_t micros, struct arena *arena)
@@ -275,6 +331,8 @@ struct slice duck_text(const struct duck_result *r, size_t column, struct arena 
 	case DUCK_BOOLEAN:
 		return duck_int(r, column) ? SLICE("true") : SLICE("false");
 	case DUCK_BIGINT:
+		if (is_wide(cell(r, column)))
+			return wide_text(wide_int(cell(r, column), r->row), arena);
 		return arena_printf(arena, "%lld", (long long) duck_int(r, column));
 	case DUCK_DATE: {
 		int64_t day = duck_int(r, column);
