@@ -7,7 +7,7 @@
  * audit()   checks the staged version, or the published one when none is staged; every check is reported to `on_check`
  *           and one violation makes the result RC_REJECT, naming the failed checks.
  * publish() puts the staged version in place of the published one; readers keep the version they opened.  Without a staged
- *           version it does nothing.
+ *           version it does nothing; one that has not passed its audit is RC_REJECT.
  * query()   reads the published version; rows go to `sink`, or to a Parquet file.
  *
  * Errors: RC_NOT_FOUND (nothing published yet), RC_REJECT (audit failed, bad SQL), RC_RETRY, RC_FATAL. */
@@ -39,12 +39,16 @@ struct warehouse_check {
 	int64_t violations;
 	const char *example; /* the first violation, "" when there is none */
 };
-/* What audit needs from outside the warehouse: local bronze Parquet files by table, as one glob or list each. */
+/* What audit needs from outside the warehouse: the bronze files that its rows follow from, all partitions of all five tables. */
+struct warehouse_bronze {
+	const char *table; /* "bronze_entry" */
+	const char *path;  /* local Parquet file */
+};
 struct warehouse_audit {
-	const char *const *bronze_file; /* all partitions' files */
-	size_t bronze_file_count;
+	const struct warehouse_bronze *bronze;
+	size_t bronze_count;
 	void *ctx;
-	void (*on_check)(void *ctx, const struct warehouse_check *check);
+	void (*on_check)(void *ctx, const struct warehouse_check *check); /* may be NULL */
 };
 enum column_type { COLUMN_BIGINT, COLUMN_BOOLEAN, COLUMN_STRING, COLUMN_DATE, COLUMN_TIMESTAMP, COLUMN_DOUBLE };
 struct warehouse_cell {
