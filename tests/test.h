@@ -53,4 +53,7 @@ uint64_t test_seed(void);
 #define test_skip(reason) test_skip_at(__func__, reason)
 void test_skip_at(const char *test, const char *reason) __attribute__((noreturn));
 
+/* tests/tools/world_dump.c: `sargam-test --world-dump DIR SEED DAYS [PLAYLISTS SIZE]`, the process's exit status. */
+int test_world_dump(int argc, char **argv);
+
 #endif
