@@ -20,7 +20,8 @@ struct source_times {
 };
 enum source_object { SOURCE_PAGE, SOURCE_PLAYLIST };
 
-/* Receives the objects of one snapshot, pages in order from 0; `body` is valid during the call only. */
+/* Receives the objects of one snapshot: the playlist first when the source has it (page 0), then its pages in order from 0.
+ * `body` is valid during the call only.  What the sink answers ends the fetch and is its result when it is not RC_OK. */
 struct source_sink {
 	void *ctx;
 	enum rc (*object)(void *ctx, enum source_object kind, int64_t page, struct slice body, struct err *err);
@@ -75,17 +76,21 @@ static inline void source_closep(struct source **s)
 	*s = NULL;
 }
 
-/* PATH/<playlist_id>/<YYYY-MM-DDTHH-MM-SSZ>/page-NNNN.json, optional PATH/<playlist_id>/playlist.json.  A page above
- * page_limit_bytes is RC_REJECT before it is read.  A folder whose name is no time, and other files, are skipped with a
- * warning in the log. */
+/* PATH/<playlist_id>/<YYYY-MM-DDTHH-MM-SSZ>/page-NNNN.json, optional PATH/<playlist_id>/playlist.json (handed out with each
+ * snapshot).  A page above page_limit_bytes is RC_REJECT before it is read, and so is a snapshot whose pages are not 0000,
+ * 0001, …: nothing of it is handed out.  Names that are no playlist, no time or no page are skipped with a warning in the
+ * log.  Symbolic links are followed. */
 MUST_USE enum rc source_dir_open(const char *path, size_t page_limit_bytes, struct source **out, struct err *err);
-/* The invented history of sim/world.h. */
+/* The invented history of sim/world.h; any world of it in pages of `limit` items (1 to 100), which takes over `world`. */
 struct source *source_sample_open(uint64_t seed, int64_t days);
+struct world;
+struct source *source_world_open(struct world *world, size_t limit);
 /* From memory, for tests: bodies are copied. */
 struct source *source_mem_open(void);
 void source_mem_add(struct source *s, struct slice playlist_id, int64_t snapshot_at, enum source_object kind, int64_t page,
                     struct slice body);
-/* Decorator: call number `fail_at` fails with `rc`.  Owns `inner`. */
+/* Decorator: call number `fail_at` (1-based; 0 = none) fails with `rc`; each object that a fetch hands out counts as a call,
+ * and fails before the sink sees it.  Owns `inner`. */
 struct source *source_fault_open(struct source *inner, int fail_at, enum rc rc);
 bool source_fault_fired(const struct source *s);
 

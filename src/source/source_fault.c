@@ -1,0 +1,90 @@
+/* Decorator: one call fails; each object of a fetch is a call too. */
+#include "source/source.h"
+
+#include "base/mem.h"
+
+struct source_fault {
+	struct source base;
+	struct source_ops ops; /* its own: the scheme is that of the source inside */
+	struct source *inner;
+	int calls, fail_at;
+	enum rc rc;
+};
+
+static struct source_fault *fault_of(struct source *s)
+{
+	return CONTAINER_OF(s, struct source_fault, base);
+}
+
+static enum rc trip(struct source_fault *f, const char *what, struct slice id, struct err *err)
+{
+	if (++f->calls != f->fail_at)
+		return RC_OK;
+	return err_set(err, f->rc, "injected fault: source %s %.*s", what, SLICE_FMT(id));
+}
+
+static enum rc fault_playlists(struct source *s, struct arena *arena, struct source_ids *out, struct err *err)
+{
+	TRY(trip(fault_of(s), "playlists", SLICE_NULL, err));
+	return source_playlists(fault_of(s)->inner, arena, out, err);
+}
+
+static enum rc fault_snapshots(struct source *s, struct slice id, struct arena *arena, struct source_times *out, struct err *err)
+{
+	TRY(trip(fault_of(s), "snapshots of", id, err));
+	return source_snapshots(fault_of(s)->inner, id, arena, out, err);
+}
+
+struct tripping_sink {
+	struct source_fault *fault;
+	const struct source_sink *sink;
+	struct slice id;
+};
+
+static enum rc fault_object(void *ctx, enum source_object kind, int64_t page, struct slice body, struct err *err)
+{
+	struct tripping_sink *t = ctx;
+	TRY(trip(t->fault, "object of", t->id, err));
+	return t->sink->object(t->sink->ctx, kind, page, body, err);
+}
+
+static void fault_warn(void *ctx, const char *text)
+{
+	struct tripping_sink *t = ctx;
+	if (t->sink->warn)
+		t->sink->warn(t->sink->ctx, text);
+}
+
+static enum rc fault_fetch(struct source *s, struct slice id, int64_t snapshot_at, const struct source_sink *sink, struct err *err)
+{
+	struct tripping_sink tripping = { fault_of(s), sink, id };
+	const struct source_sink through = { &tripping, fault_object, fault_warn };
+	TRY(trip(fault_of(s), "fetch of", id, err));
+	return source_fetch(fault_of(s)->inner, id, snapshot_at, &through, err);
+}
+
+static void fault_close(struct source *s)
+{
+	source_close(fault_of(s)->inner);
+	mem_free(fault_of(s));
+}
+
+struct source *source_fault_open(struct source *inner, int fail_at, enum rc rc)
+{
+	struct source_fault *f = mem_alloc(sizeof *f);
+	*f = (struct source_fault){
+		.base.ops = &f->ops,
+		.ops = { .scheme = source_scheme(inner), .playlists = fault_playlists, .snapshots = fault_snapshots,
+		         .fetch = fault_fetch, .close = fault_close },
+		.inner = inner,
+		.fail_at = fail_at,
+		.rc = rc,
+	};
+	return &f->base;
+}
+
+bool source_fault_fired(const struct source *s)
+{
+	const struct source_fault *f = CONTAINER_OF(s, const struct source_fault, base);
+	return f->fail_at > 0 && f->calls >= f->fail_at;
+}
