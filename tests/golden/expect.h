@@ -14,8 +14,8 @@
  *	uri raw_index=0 uri=spotify:track:…
  *
  * A page that is read needs a `counts` line, one that is not needs `refused`. */
-#ifndef TESTS_GOLDEN_EXPECT_H
-#define TESTS_GOLDEN_EXPECT_H
+#ifndef GOLDEN_EXPECT_H
+#define GOLDEN_EXPECT_H
 
 #include "test.h"
 
