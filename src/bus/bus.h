@@ -1,13 +1,20 @@
 /* Message bus: topics, subscriptions with a filter, at-least-once delivery; the semantics are Google Pub/Sub's
  * (cloud.google.com/pubsub/docs: subscriber, filter, dead-letter topics, exponential backoff, quotas).
  *
- * publish: RC_OK means durable.  A message goes to each subscription of the topic whose filter it matches.
+ * publish: RC_OK means durable.  A message goes to each subscription of the topic whose filter it matches, and no further
+ *   than that: as in the real service, a topic without a subscription drops it.
  * pull: hands out messages under a lease of the subscription's ack deadline; until acknowledged a message comes again:
- *   after the deadline, or after a nack (deadline 0) with exponential backoff between min and max.  delivery_attempt
- *   counts from 1.  After max_delivery_attempts it is published to the dead-letter topic (same data and attributes, plus
- *   CloudPubSubDeadLetterSourceDeliveryCount, CloudPubSubDeadLetterSourceSubscription,
- *   CloudPubSubDeadLetterSourceTopicPublishTime) and acknowledged here, in one step.
+ *   after the deadline, or after a nack (deadline 0) with exponential backoff between min and max (min, twice min, four
+ *   times min...).  delivery_attempt counts from 1.  After max_delivery_attempts it is published to the dead-letter topic
+ *   (same data and attributes, plus CloudPubSubDeadLetterSourceDeliveryCount, CloudPubSubDeadLetterSourceSubscription,
+ *   CloudPubSubDeadLetterSourceTopicPublishTime) and acknowledged here, in one step: at the last nack, or at the first
+ *   pull after the last lease ran out.
  * ack: RC_OK means durable.  An ack id whose lease has run out still acknowledges unless the message was leased again.
+ *   Ack ids that mean nothing (any more) are ignored, here and in modify_deadline.
+ *
+ * Dead letters are not lost for want of a subscription: create_subscription makes the dead-letter topic, setup a
+ * subscription on it, and the embedded backends keep what was forwarded to a topic with no matching subscription until
+ * one is created.  Leases and back-offs end at most 600 s after `now`, also when the clock jumps back.
  *
  * Errors: RC_NOT_FOUND (no such topic or subscription), RC_REJECT (over a limit, malformed filter or name), RC_RETRY, RC_FATAL.
  * Safe for several processes; a handle belongs to one thread at a time.  A new backend is one .c file, one constructor
@@ -18,14 +25,16 @@
 #include "base/arena.h"
 
 /* Limits of the real service (cloud.google.com/pubsub/quotas). */
-#define BUS_MESSAGE_BYTES_MAX 10000000
+#define BUS_MESSAGE_BYTES_MAX 10000000 /* data, keys, values and ordering key */
 #define BUS_PUBLISH_MESSAGES_MAX 1000
+#define BUS_PUBLISH_BYTES_MAX 10000000 /* of all messages of one call */
 #define BUS_ATTRS_MAX 100
 #define BUS_ATTR_KEY_BYTES_MAX 256
 #define BUS_ATTR_VALUE_BYTES_MAX 1024
 #define BUS_FILTER_BYTES_MAX 256
 #define BUS_ORDERING_KEY_BYTES_MAX 1024
 #define BUS_PULL_MESSAGES_MAX 1000
+#define BUS_BACKOFF_MS_MAX 600000
 
 struct bus_attr {
 	struct slice key, value;
@@ -48,8 +57,8 @@ struct bus_subscription {
 	const char *name, *topic, *filter;      /* filter "" passes everything */
 	int64_t ack_deadline_s;                 /* 10 to 600 */
 	int64_t backoff_min_ms, backoff_max_ms; /* 0, 0: redeliver at once */
-	const char *dead_letter_topic;          /* "" for none */
-	int64_t max_delivery_attempts;          /* 5 to 100 */
+	const char *dead_letter_topic;          /* "" for none; made when missing */
+	int64_t max_delivery_attempts;          /* 5 to 100; ignored without a dead-letter topic */
 };
 struct bus_stats {
 	int64_t waiting, leased;       /* not acknowledged: deliverable or backing off; under a lease */
@@ -71,7 +80,7 @@ struct bus_ops {
 	enum rc (*pull)(struct bus *b, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
 	                struct bus_delivery **out, size_t *out_count, struct err *err);
 	enum rc (*ack)(struct bus *b, const char *sub, const struct slice *ack_id, size_t count, struct err *err);
-	/* seconds 0 is a nack. */
+	/* From now on; seconds 0 is a nack.  A lease that has run out is not made longer. */
 	enum rc (*modify_deadline)(struct bus *b, const char *sub, const struct slice *ack_id, size_t count, int64_t seconds,
 	                           struct err *err);
 	enum rc (*stats)(struct bus *b, const char *sub, struct bus_stats *out, struct err *err);

@@ -1,0 +1,121 @@
+#include "bus/bus.h"
+
+#include "base/mem.h"
+
+struct bus_fault {
+	struct bus base;
+	struct bus *inner;
+	int calls, fail_at;
+	bool after;
+	enum rc rc;
+};
+
+static struct bus_fault *self(struct bus *b)
+{
+	return CONTAINER_OF(b, struct bus_fault, base);
+}
+
+/* Counts a call; true when it is the one to fail. */
+static bool trip(struct bus *b)
+{
+	struct bus_fault *f = self(b);
+	return ++f->calls == f->fail_at;
+}
+
+static enum rc fail(struct bus *b, const char *what, const char *object, struct err *err)
+{
+	struct bus_fault *f = self(b);
+	return err_set(err, f->rc, "bus: %s '%s': injected fault %s call %d", what, object, f->after ? "after" : "before",
+	               f->fail_at);
+}
+
+/* `before`: nothing is done.  `after`: it is done, and the caller is told that it was not. */
+#define PASS(b, what, object, call, err)                          \
+	do {                                                      \
+		bool fails_ = trip(b);                            \
+		if (fails_ && !self(b)->after)                    \
+			return fail((b), (what), (object), (err)); \
+		TRY(call);                                        \
+		if (fails_)                                       \
+			return fail((b), (what), (object), (err)); \
+		return RC_OK;                                     \
+	} while (0)
+
+static enum rc fault_create_topic(struct bus *b, const char *topic, struct err *err)
+{
+	PASS(b, "create topic", topic, bus_create_topic(self(b)->inner, topic, err), err);
+}
+
+static enum rc fault_create_subscription(struct bus *b, const struct bus_subscription *sub, struct err *err)
+{
+	PASS(b, "create subscription", sub->name, bus_create_subscription(self(b)->inner, sub, err), err);
+}
+
+static enum rc fault_publish(struct bus *b, const char *topic, struct bus_message *message, size_t count, struct arena *arena,
+                             struct err *err)
+{
+	PASS(b, "publish to", topic, bus_publish(self(b)->inner, topic, message, count, arena, err), err);
+}
+
+static enum rc fault_pull(struct bus *b, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
+                          struct bus_delivery **out, size_t *out_count, struct err *err)
+{
+	bool fails = trip(b);
+	if (fails && !self(b)->after)
+		return fail(b, "pull from", sub, err);
+	struct bus_delivery *delivery;
+	size_t count;
+	TRY(bus_pull(self(b)->inner, sub, max, max_bytes, arena, &delivery, &count, err));
+	if (fails)
+		return fail(b, "pull from", sub, err);
+	*out = delivery;
+	*out_count = count;
+	return RC_OK;
+}
+
+static enum rc fault_ack(struct bus *b, const char *sub, const struct slice *ack_id, size_t count, struct err *err)
+{
+	PASS(b, "ack on", sub, bus_ack(self(b)->inner, sub, ack_id, count, err), err);
+}
+
+static enum rc fault_modify_deadline(struct bus *b, const char *sub, const struct slice *ack_id, size_t count,
+                                     int64_t seconds, struct err *err)
+{
+	PASS(b, seconds ? "modify deadline on" : "nack on", sub,
+	     bus_modify_deadline(self(b)->inner, sub, ack_id, count, seconds, err), err);
+}
+
+static enum rc fault_stats(struct bus *b, const char *sub, struct bus_stats *out, struct err *err)
+{
+	PASS(b, "stats of", sub, bus_stats(self(b)->inner, sub, out, err), err);
+}
+
+static void fault_close(struct bus *b)
+{
+	bus_close(self(b)->inner);
+	mem_free(self(b));
+}
+
+struct bus *bus_fault_open(struct bus *inner, int fail_at, bool after, enum rc rc)
+{
+	static const struct bus_ops ops = {
+		.name = "fault",
+		.create_topic = fault_create_topic,
+		.create_subscription = fault_create_subscription,
+		.publish = fault_publish,
+		.pull = fault_pull,
+		.ack = fault_ack,
+		.modify_deadline = fault_modify_deadline,
+		.stats = fault_stats,
+		.close = fault_close,
+	};
+	struct bus_fault *f = mem_alloc(sizeof *f);
+	*f = (struct bus_fault){ .base.ops = &ops, .inner = inner, .fail_at = fail_at, .after = after, .rc = rc };
+	return &f->base;
+}
+
+bool bus_fault_fired(const struct bus *b)
+{
+	const struct bus_fault *f = CONTAINER_OF(b, const struct bus_fault, base);
+	return f->fail_at > 0 && f->calls >= f->fail_at;
+}

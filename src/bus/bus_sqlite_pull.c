@@ -1,0 +1,290 @@
+#include "bus/bus_sqlite.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "bus/redelivery.h"
+
+#define FORWARD_BYTES_MAX ((size_t) 64 << 20) /* one message and its attributes, several times over */
+#define RETURN_AT_ONCE 10000                  /* deliveries whose time has come, for each pull */
+#define FORWARD_AT_ONCE 1000
+
+/* The only writer of a delivery's state. */
+static enum rc set_delivery(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, enum delivery_state state,
+                            int64_t attempt, int64_t due_ms, struct err *err)
+{
+	struct db_stmt *q;
+	TRY(db_query(b->db,
+	             "UPDATE deliveries SET state = ?3, attempt = ?4, due_ms = ?5 WHERE subscription_id = ?1 AND message_id = ?2",
+	             &q, err));
+	db_bind_int(q, 1, subscription_id);
+	db_bind_int(q, 2, message_id);
+	db_bind_int(q, 3, state);
+	db_bind_int(q, 4, attempt);
+	db_bind_int(q, 5, due_ms);
+	return db_run(q, err);
+}
+
+/* ---- the end of a delivery ---- */
+
+/* Its delivery is gone: the message goes with its last one. */
+static enum rc release_message(struct bus_sqlite *b, int64_t message_id, struct err *err)
+{
+	struct db_stmt *q;
+	TRY(db_query(b->db, "DELETE FROM messages WHERE message_id = ?1 AND pending = 1", &q, err));
+	db_bind_int(q, 1, message_id);
+	TRY(db_run(q, err));
+	if (db_changes(b->db))
+		return RC_OK;
+	TRY(db_query(b->db, "UPDATE messages SET pending = pending - 1 WHERE message_id = ?1", &q, err));
+	db_bind_int(q, 1, message_id);
+	return db_run(q, err);
+}
+
+/* Nothing when the delivery is another one by now. */
+static enum rc end_delivery(struct bus_sqlite *b, struct ack_id id, struct err *err)
+{
+	struct db_stmt *q;
+	TRY(db_query(b->db, "DELETE FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2 AND attempt = ?3", &q, err));
+	db_bind_int(q, 1, id.subscription_id);
+	db_bind_int(q, 2, id.message_id);
+	db_bind_int(q, 3, id.attempt);
+	TRY(db_run(q, err));
+	return db_changes(b->db) ? release_message(b, id.message_id, err) : RC_OK;
+}
+
+static bool is_spent(const struct sqlite_subscription *sub, int64_t attempt)
+{
+	return sub->dead_letter_topic_id && attempt >= sub->max_delivery_attempts;
+}
+
+static enum rc forward(struct bus_sqlite *b, const struct sqlite_subscription *sub, const char *name, struct ack_id id,
+                       struct err *err)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(FORWARD_BYTES_MAX);
+	struct bus_message m;
+	TRY(bus_sqlite_read(b, id.message_id, &arena, &m, err));
+	struct bus_message letter = dead_letter_of(&m, name, id.attempt, &arena);
+	TRY(bus_sqlite_forward(b, sub->dead_letter_topic_id, &letter, err));
+	return end_delivery(b, id, err);
+}
+
+/* ---- pull ---- */
+
+static enum rc return_range(struct bus_sqlite *b, int64_t subscription_id, enum delivery_state state, int64_t from_ms,
+                            int64_t to_ms, struct err *err)
+{
+	struct db_stmt *q;
+	TRY(db_query(b->db,
+	             "UPDATE deliveries SET state = 0, due_ms = 0 WHERE (subscription_id, message_id) IN"
+	             " (SELECT subscription_id, message_id FROM deliveries INDEXED BY deliveries_due"
+	             "  WHERE subscription_id = ?1 AND state = ?2 AND due_ms BETWEEN ?3 AND ?4 ORDER BY due_ms LIMIT ?5)",
+	             &q, err));
+	db_bind_int(q, 1, subscription_id);
+	db_bind_int(q, 2, state);
+	db_bind_int(q, 3, from_ms);
+	db_bind_int(q, 4, to_ms);
+	db_bind_int(q, 5, RETURN_AT_ONCE);
+	return db_run(q, err);
+}
+
+/* Leases that ran out and back-offs that are over are ready again (delivery_is_due(), as ranges of the index). */
+static enum rc return_due(struct bus_sqlite *b, int64_t subscription_id, int64_t now, struct err *err)
+{
+	for (enum delivery_state state = DELIVERY_LEASED; state <= DELIVERY_BACKOFF; state++) {
+		TRY(return_range(b, subscription_id, state, INT64_MIN, now, err));
+		TRY(return_range(b, subscription_id, state, now + DELIVERY_HOLD_MS_MAX + 1, INT64_MAX, err));
+	}
+	return RC_OK;
+}
+
+struct ready {
+	int64_t message_id, attempt, data_bytes;
+};
+
+static enum rc find_ready(struct bus_sqlite *b, int64_t subscription_id, struct ready *out, size_t max, size_t *out_count,
+                          struct err *err)
+{
+	CLEANUP(db_donep) struct db_stmt *q = NULL;
+	bool row;
+	*out_count = 0;
+	TRY(db_query(b->db,
+	             "SELECT d.message_id, d.attempt, ifnull(m.data_bytes, 0) FROM deliveries d INDEXED BY deliveries_due"
+	             " LEFT JOIN messages m ON m.message_id = d.message_id"
+	             " WHERE d.subscription_id = ?1 AND d.state = 0 AND d.due_ms = 0 ORDER BY d.message_id LIMIT ?2",
+	             &q, err));
+	db_bind_int(q, 1, subscription_id);
+	db_bind_int(q, 2, (int64_t) max);
+	for (;;) {
+		TRY(db_step(q, &row, err));
+		if (!row)
+			return RC_OK;
+		out[(*out_count)++] = (struct ready){ db_column_int(q, 0), db_column_int(q, 1), db_column_int(q, 2) };
+	}
+}
+
+struct pull {
+	struct bus_sqlite *b;
+	struct sqlite_subscription sub;
+	const char *name;
+	int64_t now;
+	size_t max, max_bytes;
+	struct arena *arena;
+	struct bus_delivery *delivery;
+	size_t count, bytes, forwarded;
+	bool full;
+};
+
+static enum rc lease(struct pull *p, const struct ready *ready, struct err *err)
+{
+	struct bus_delivery *d = &p->delivery[p->count];
+	struct ack_id id = { p->sub.id, ready->message_id, ready->attempt + 1 };
+	enum rc rc = p->count && p->bytes + (size_t) ready->data_bytes > p->max_bytes
+	                     ? RC_REJECT
+	                     : bus_sqlite_read(p->b, ready->message_id, p->arena, &d->message, err);
+	if (rc == RC_REJECT && p->count) {
+		p->full = true; /* the next pull brings it, first of all */
+		return RC_OK;
+	}
+	TRY(rc);
+	d->ack_id = ack_id_text(id, p->arena);
+	d->attempt = (int) id.attempt;
+	TRY(set_delivery(p->b, id.subscription_id, id.message_id, DELIVERY_LEASED, id.attempt, p->now + p->sub.ack_deadline_ms,
+	                 err));
+	p->bytes += (size_t) ready->data_bytes;
+	p->full = ++p->count == p->max;
+	return RC_OK;
+}
+
+static enum rc fill(struct pull *p, struct err *err)
+{
+	CLEANUP(mem_freep) struct ready *ready = mem_alloc_array(p->max, sizeof *ready);
+	size_t found;
+	do {
+		TRY(find_ready(p->b, p->sub.id, ready, p->max - p->count, &found, err));
+		for (size_t i = 0; i < found && !p->full; i++) {
+			if (is_spent(&p->sub, ready[i].attempt)) {
+				struct ack_id last = { p->sub.id, ready[i].message_id, ready[i].attempt };
+				TRY(forward(p->b, &p->sub, p->name, last, err));
+				p->forwarded++;
+			} else {
+				TRY(lease(p, &ready[i], err));
+			}
+		}
+	} while (found && !p->full && p->forwarded < FORWARD_AT_ONCE);
+	return RC_OK;
+}
+
+static enum rc pull_all(struct pull *p, struct err *err)
+{
+	TRY(db_begin(p->b->db, err));
+	CLEANUP(db_rollbackp) struct db *transaction = p->b->db;
+	TRY(bus_sqlite_subscription(p->b, p->name, &p->sub, err));
+	TRY(return_due(p->b, p->sub.id, p->now, err));
+	TRY(fill(p, err));
+	return db_commit(transaction, err);
+}
+
+enum rc bus_sqlite_pull(struct bus *base, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
+                        struct bus_delivery **out, size_t *out_count, struct err *err)
+{
+	struct bus_sqlite *b = bus_sqlite_of(base);
+	struct pull p = { .b = b, .name = sub, .now = clock_now_ms(b->clock), .max = max, .max_bytes = max_bytes, .arena = arena };
+	if (!arena_fits(arena, max * sizeof *p.delivery))
+		return err_set(err, RC_REJECT, "subscription '%s': no room for %zu deliveries in the caller's arena", sub, max);
+	p.delivery = arena_alloc_array(arena, max, sizeof *p.delivery);
+	TRY_WRAP(pull_all(&p, err), err, "pull from subscription '%s'", sub);
+	*out = p.delivery;
+	*out_count = p.count;
+	return RC_OK;
+}
+
+/* ---- acknowledge, extend, refuse ---- */
+
+static enum rc ack_all(struct bus_sqlite *b, const char *name, const struct slice *ack_id, size_t count, struct err *err)
+{
+	struct sqlite_subscription sub;
+	TRY(db_begin(b->db, err));
+	CLEANUP(db_rollbackp) struct db *transaction = b->db;
+	TRY(bus_sqlite_subscription(b, name, &sub, err));
+	for (size_t i = 0; i < count; i++) {
+		struct ack_id id;
+		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id)
+			TRY(end_delivery(b, id, err));
+	}
+	return db_commit(transaction, err);
+}
+
+enum rc bus_sqlite_ack(struct bus *base, const char *sub, const struct slice *ack_id, size_t count, struct err *err)
+{
+	TRY_WRAP(ack_all(bus_sqlite_of(base), sub, ack_id, count, err), err, "ack on subscription '%s'", sub);
+	return RC_OK;
+}
+
+/* The state of the delivery this ack id leased last; *out_found = false when it is gone or was leased again. */
+static enum rc find_delivery(struct bus_sqlite *b, struct ack_id id, bool *out_found, enum delivery_state *out_state,
+                             int64_t *out_due_ms, struct err *err)
+{
+	CLEANUP(db_donep) struct db_stmt *q = NULL;
+	TRY(db_query(b->db,
+	             "SELECT state, due_ms FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2 AND attempt = ?3", &q,
+	             err));
+	db_bind_int(q, 1, id.subscription_id);
+	db_bind_int(q, 2, id.message_id);
+	db_bind_int(q, 3, id.attempt);
+	TRY(db_step(q, out_found, err));
+	if (*out_found) {
+		*out_state = (enum delivery_state) db_column_int(q, 0);
+		*out_due_ms = db_column_int(q, 1);
+	}
+	return RC_OK;
+}
+
+static enum rc nack(struct bus_sqlite *b, const struct sqlite_subscription *sub, const char *name, struct ack_id id,
+                    int64_t now, struct err *err)
+{
+	if (is_spent(sub, id.attempt))
+		return forward(b, sub, name, id, err);
+	int64_t backoff_ms = delivery_backoff_ms(sub->backoff_min_ms, sub->backoff_max_ms, id.attempt);
+	if (backoff_ms == 0)
+		return set_delivery(b, id.subscription_id, id.message_id, DELIVERY_READY, id.attempt, 0, err);
+	return set_delivery(b, id.subscription_id, id.message_id, DELIVERY_BACKOFF, id.attempt, now + backoff_ms, err);
+}
+
+static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription *sub, const char *name, struct ack_id id,
+                          int64_t seconds, struct err *err)
+{
+	bool found;
+	enum delivery_state state;
+	int64_t due_ms, now = clock_now_ms(b->clock);
+	TRY(find_delivery(b, id, &found, &state, &due_ms, err));
+	if (!found)
+		return RC_OK;
+	if (seconds == 0)
+		return state == DELIVERY_BACKOFF ? RC_OK : nack(b, sub, name, id, now, err);
+	if (state != DELIVERY_LEASED || delivery_is_due(due_ms, now))
+		return RC_OK;
+	return set_delivery(b, id.subscription_id, id.message_id, DELIVERY_LEASED, id.attempt, now + seconds * 1000, err);
+}
+
+static enum rc modify_all(struct bus_sqlite *b, const char *name, const struct slice *ack_id, size_t count, int64_t seconds,
+                          struct err *err)
+{
+	struct sqlite_subscription sub;
+	TRY(db_begin(b->db, err));
+	CLEANUP(db_rollbackp) struct db *transaction = b->db;
+	TRY(bus_sqlite_subscription(b, name, &sub, err));
+	for (size_t i = 0; i < count; i++) {
+		struct ack_id id;
+		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id)
+			TRY(modify_one(b, &sub, name, id, seconds, err));
+	}
+	return db_commit(transaction, err);
+}
+
+enum rc bus_sqlite_modify_deadline(struct bus *base, const char *sub, const struct slice *ack_id, size_t count,
+                                   int64_t seconds, struct err *err)
+{
+	TRY_WRAP(modify_all(bus_sqlite_of(base), sub, ack_id, count, seconds, err), err, "%s on subscription '%s'",
+	         seconds ? "modify deadline" : "nack", sub);
+	return RC_OK;
+}
