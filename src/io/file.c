@@ -45,7 +45,36 @@ static int read_full(int fd, char *out, size_t size, size_t *out_got)
 	return 0;
 }
 
+/* Times that do not fit are cut off: nothing of ours lies there. */
+static int64_t time_ns(struct timespec t)
+{
+	int64_t ns;
+	if (t.tv_sec < 0)
+		return 0;
+	if (__builtin_mul_overflow((int64_t) t.tv_sec, 1000000000, &ns) || __builtin_add_overflow(ns, t.tv_nsec, &ns))
+		return INT64_MAX;
+	return ns;
+}
+
+static struct file_info info_of(const struct stat *st)
+{
+	return (struct file_info){
+		.exists = true,
+		.is_dir = S_ISDIR(st->st_mode),
+		.bytes = st->st_size,
+		.mtime_ns = time_ns(st->st_mtim),
+		.inode = st->st_ino,
+	};
+}
+
 enum rc file_read(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out, struct err *err)
+{
+	struct file_info ignored;
+	return file_read_info(path, limit_bytes, arena, out, &ignored, err);
+}
+
+enum rc file_read_info(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out,
+                       struct file_info *out_info, struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;
 	struct stat st;
@@ -63,6 +92,7 @@ enum rc file_read(const char *path, size_t limit_bytes, struct arena *arena, str
 		return err_errno(err, errnum, "cannot read %s", path);
 	bytes[got] = '\0';
 	*out = (struct slice){ bytes, got };
+	*out_info = info_of(&st);
 	return RC_OK;
 }
 
@@ -93,25 +123,25 @@ enum rc file_stat(const char *path, struct file_info *out, struct err *err)
 			return RC_OK;
 		return err_errno(err, errno, "cannot look at %s", path);
 	}
-	*out = (struct file_info){
-		.exists = true,
-		.is_dir = S_ISDIR(st.st_mode),
-		.bytes = st.st_size,
-		.mtime_ns = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-		.inode = st.st_ino,
-	};
+	*out = info_of(&st);
 	return RC_OK;
 }
 
 /* Temporary files */
 
+/* The writer's number is for people; that nobody else has the name is chance's work. */
+static struct file_temp temp_named(const char *folder)
+{
+	char name[64];
+	(void) snprintf(name, sizeof name, FILE_TEMP_PREFIX "%ld-%016llx", (long) getpid(), (unsigned long long) rand_os());
+	return (struct file_temp){ .fd = -1, .path = path_join(folder, name) };
+}
+
 /* Its folder is made when it is missing.  The lock on it tells file_sweep that the writer lives. */
 static int temp_open(const char *to, struct file_temp *out)
 {
 	CLEANUP(mem_freep) char *folder = path_folder(to);
-	char name[64];
-	(void) snprintf(name, sizeof name, FILE_TEMP_PREFIX "%ld-%016llx", (long) getpid(), (unsigned long long) rand_os());
-	*out = (struct file_temp){ .fd = -1, .path = path_join(folder, name) };
+	*out = temp_named(folder);
 	int errnum = step_open(out->path, O_RDWR | O_CREAT | O_EXCL, &out->fd);
 	if (errnum == ENOENT) {
 		errnum = folder_make(folder);
@@ -125,10 +155,10 @@ static int temp_open(const char *to, struct file_temp *out)
 
 void file_temp_done(struct file_temp *temp)
 {
-	if (temp->path && temp->fd >= 0)
-		(void) unlink(temp->path); /* gone already when it was moved into place */
-	if (temp->path)
-		fd_closep(&temp->fd);
+	if (!temp->path)
+		return;
+	(void) unlink(temp->path); /* gone already when it was moved into place */
+	fd_closep(&temp->fd);
 	mem_freep(&temp->path);
 }
 
@@ -195,6 +225,18 @@ enum rc file_create(const char *path, struct slice bytes, bool *out_created, str
 	return RC_OK;
 }
 
+/* rename or link; the folder is made when it is missing. */
+static int place(const char *from, const char *to, bool is_new)
+{
+	int (*put)(const char *, const char *) = is_new ? step_link : step_rename;
+	int errnum = put(from, to);
+	if (errnum != ENOENT || access(from, F_OK) != 0)
+		return errnum;
+	CLEANUP(mem_freep) char *folder = path_folder(to);
+	errnum = folder_make(folder);
+	return errnum ? errnum : put(from, to);
+}
+
 /* Shared blocks, else inside the kernel, else through a buffer. */
 static int copy_bytes(int from, int to)
 {
@@ -238,24 +280,31 @@ static enum rc copy_to_temp(const char *from, const char *to, struct file_temp *
 	return errnum ? err_errno(err, errnum, "cannot copy %s to %s", from, to) : RC_OK;
 }
 
+enum rc file_temp_take(const char *from, const char *to, struct file_temp *out, struct err *err)
+{
+	CLEANUP(mem_freep) char *folder = path_folder(to);
+	*out = temp_named(folder);
+	int errnum = place(from, out->path, true);
+	if (errnum == EXDEV) {
+		mem_freep(&out->path);
+		return copy_to_temp(from, to, out, err);
+	}
+	if (!errnum)
+		errnum = step_open(out->path, O_RDONLY, &out->fd);
+	if (errnum) {
+		file_temp_done(out);
+		return err_errno(err, errnum, "cannot move %s to %s", from, to);
+	}
+	(void) flock(out->fd, LOCK_EX | LOCK_NB);
+	return RC_OK;
+}
+
 enum rc file_copy(const char *from, const char *to, struct err *err)
 {
 	CLEANUP(file_temp_done) struct file_temp temp = { 0 };
 	TRY(copy_to_temp(from, to, &temp, err));
 	int errnum = step_rename(temp.path, to);
 	return errnum ? err_errno(err, errnum, "cannot copy %s to %s", from, to) : RC_OK;
-}
-
-/* rename or link; the folder is made when it is missing. */
-static int place(const char *from, const char *to, bool is_new)
-{
-	int (*put)(const char *, const char *) = is_new ? step_link : step_rename;
-	int errnum = put(from, to);
-	if (errnum != ENOENT || access(from, F_OK) != 0)
-		return errnum;
-	CLEANUP(mem_freep) char *folder = path_folder(to);
-	errnum = folder_make(folder);
-	return errnum ? errnum : put(from, to);
 }
 
 static enum rc move(const char *from, const char *to, bool durable, bool is_new, bool *out_created, struct err *err)

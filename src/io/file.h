@@ -14,6 +14,14 @@
 
 /* A whole file into the arena (terminated).  `limit_bytes` is checked before anything is allocated. */
 MUST_USE enum rc file_read(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out, struct err *err);
+struct file_info {
+	bool exists, is_dir;
+	int64_t bytes, mtime_ns; /* mtime_ns is 0 for times before 1970, INT64_MAX for those after 2262 */
+	uint64_t inode;
+};
+/* As file_read, with what file_stat says of the very file that was read. */
+MUST_USE enum rc file_read_info(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out,
+                                struct file_info *out_info, struct err *err);
 /* Durable replacement; folders are made. */
 MUST_USE enum rc file_replace(const char *path, struct slice bytes, struct err *err);
 /* Durable creation (the name that was there before is durable then, too); *out_created = false and RC_OK when the name is taken (whatever its bytes are). */
@@ -40,11 +48,6 @@ MUST_USE enum rc file_remove_tree(const char *path, struct err *err);
 /* mkdir -p; each new folder's parent is fsynced. */
 MUST_USE enum rc file_mkdirs(const char *path, struct err *err);
 
-struct file_info {
-	bool exists, is_dir;
-	int64_t bytes, mtime_ns;
-	uint64_t inode;
-};
 MUST_USE enum rc file_stat(const char *path, struct file_info *out, struct err *err);
 
 /* Names in a folder, sorted bytewise, without ".", ".." and temporary files; RC_NOT_FOUND when there is no such folder. */
@@ -62,6 +65,8 @@ struct file_temp {
 	char *path;
 };
 MUST_USE enum rc file_temp_write(const char *to, struct slice bytes, struct file_temp *out, struct err *err);
+/* A second name for the finished file `from`, or a copy where there can be none; `from` stays. */
+MUST_USE enum rc file_temp_take(const char *from, const char *to, struct file_temp *out, struct err *err);
 void file_temp_done(struct file_temp *temp);
 
 /* Remove temporary files below a folder that are older than `age_s` and whose writer is dead. */
@@ -81,5 +86,11 @@ static inline void file_unlockp(struct file_lock **lock)
 	file_unlock(*lock);
 	*lock = NULL;
 }
+
+/* The same lock for a few system calls among threads and processes: waits as long as it takes, writes no note.  Many may
+ * hold a `shared` one at once. */
+MUST_USE enum rc file_guard(const char *path, bool shared, int *out_guard, struct err *err);
+/* Takes -1; sets it to -1. */
+void file_unguardp(int *guard);
 
 #endif

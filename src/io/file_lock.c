@@ -35,6 +35,7 @@ static void read_note(int fd, char out_note[static NOTE_BYTES])
 static int write_note(int fd, const char *note)
 {
 	size_t len = strlen(note);
+	errno = 0;
 	len = len < NOTE_BYTES - 1 ? len : NOTE_BYTES - 1;
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, note, len, 0) != (ssize_t) len)
 		return errno ? errno : EIO;
@@ -103,4 +104,26 @@ void file_unlock(struct file_lock *lock)
 	(void) ftruncate(lock->fd, 0);
 	fd_closep(&lock->fd);
 	mem_free(lock);
+}
+
+enum rc file_guard(const char *path, bool shared, int *out_guard, struct err *err)
+{
+	for (;;) {
+		CLEANUP(fd_closep) int fd = -1;
+		int errnum = step_open(path, O_RDWR | O_CREAT, &fd);
+		if (!errnum && flock(fd, shared ? LOCK_SH : LOCK_EX) != 0)
+			errnum = errno;
+		if (errnum && errnum != EINTR)
+			return err_errno(err, errnum, "cannot lock %s", path);
+		if (!errnum && still_named(fd, path)) {
+			*out_guard = fd;
+			fd = -1;
+			return RC_OK;
+		}
+	}
+}
+
+void file_unguardp(int *guard)
+{
+	fd_closep(guard);
 }

@@ -1,11 +1,14 @@
 /* Object store: blobs by key, shaped by Cloud Storage.
  *
- * Keys are slash-separated UTF-8 names of 1 to 1024 bytes without empty, "." or ".." parts, control characters or a leading
- * '/' (asserted by store_key_ok: callers check names that come from outside with it first).
+ * Keys are slash-separated UTF-8 names of 1 to 1024 bytes without control characters or a leading '/'; no part is empty,
+ * "." or "..", longer than 255 bytes, or starts with ".tmp-" or ".store-" (a folder keeps its own files there).  Asserted by
+ * store_key_ok: callers check names that come from outside with it first.  A key that is also the folder of another one
+ * ("a" beside "a/b") may be refused (RC_REJECT).
  *
  * An object is seen whole or not at all.  Each write gives it a new version (a positive number that is never used again for
  * that key; Cloud Storage calls it generation).  When put_if_absent, replace or delete returns RC_OK the effect is durable;
- * put_file with durable = false is durable after the next store_sync().
+ * put_file with durable = false is durable after the next store_sync(); what that cannot make durable it removes, so that
+ * nobody takes it for done: put it again.
  *
  * Errors: RC_NOT_FOUND (no such object), RC_REJECT (over the reader's limit, or a precondition that failed: the key is taken
  * with other bytes, the version is another one), RC_RETRY, RC_FATAL.  Messages name the key.
@@ -44,7 +47,8 @@ struct store_ops {
 	/* A local file with the object's bytes, for reading only, good until the object is replaced or the store closed.
 	 * The folder hands out the object's own path; a remote store a copy cached by version. */
 	enum rc (*get_file)(struct store *s, struct slice key, struct arena *arena, struct slice *out_path, struct err *err);
-	/* Takes over the local file `path` (moved or uploaded, then removed). */
+	/* Takes over the local file `path` (moved or uploaded, then removed).  On failure it may be there still or not: remove
+	 * it, make it again. */
 	enum rc (*put_file)(struct store *s, struct slice key, const char *path, int64_t expected, bool durable,
 	                    int64_t *out_version, struct err *err);
 	/* Up to `max` objects whose key starts with `prefix`, after the key `from` (SLICE_NULL = from the start). */
@@ -122,7 +126,8 @@ static inline void store_closep(struct store **s)
 	*s = NULL;
 }
 
-/* A folder: keys are paths below `root`. */
+/* A folder: keys are paths below `root`, which is made when it is missing.  A version is the object's time of last change in
+ * nanoseconds, set by hand where the clock would repeat itself (store/folder.c says how). */
 MUST_USE enum rc store_folder_open(const char *root, struct store **out, struct err *err);
 /* Everything in memory; files handed out by get_file live in `scratch_dir`. */
 struct store *store_mem_open(const char *scratch_dir);
