@@ -101,7 +101,9 @@ void file_unlock(struct file_lock *lock)
 {
 	if (!lock)
 		return;
-	(void) ftruncate(lock->fd, 0);
+	if (ftruncate(lock->fd, 0) != 0) {
+		/* the next holder writes over the note */
+	}
 	fd_closep(&lock->fd);
 	mem_free(lock);
 }
