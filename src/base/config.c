@@ -116,10 +116,14 @@ enum rc config_set(struct config *c, struct slice name, struct slice value, enum
 	if (!key)
 		return err_set(err, RC_FATAL, "no setting '%.*s' (%s); `sargam config` lists them", SLICE_FMT(name),
 		               from_name[from]);
+	struct config changed = *c;
 	if (key->kind == KIND_INT)
-		TRY(set_int(c, key, value, from, err));
+		TRY(set_int(&changed, key, value, from, err));
 	else
-		TRY(set_string(c, key, value, from, err));
+		TRY(set_string(&changed, key, value, from, err));
+	if (from < *from_of(c, key)) /* checked all the same: a wrong line is wrong even when something overrides it */
+		return RC_OK;
+	*c = changed;
 	*from_of(c, key) = from;
 	return RC_OK;
 }

@@ -1,6 +1,6 @@
 /* Settings, declared once in a table: parser, ranges, environment names, help and `sargam config` are made from it.
  *
- * A value comes from (later wins): the default, the configuration file (INI, key = value, no sections needed),
+ * A value comes from (later wins, in whatever order they are read): the default, the configuration file (INI, key = value, no sections needed),
  * the environment (SARGAM_<KEY>), the command line (--<key> with '-' for '_').  An unknown key, a value of the wrong
  * form or out of range is RC_FATAL and names the key, where it stood and what is wanted. */
 #ifndef BASE_CONFIG_H

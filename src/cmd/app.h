@@ -1,0 +1,54 @@
+/* The program's settings and the backends they name, opened when first asked for and closed at the end.
+ * This room is the only one that names a backend. */
+#ifndef CMD_APP_H
+#define CMD_APP_H
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "bus/bus.h"
+#include "dag/pipeline.h"
+#include "io/duck.h"
+#include "raw/state.h"
+#include "source/source.h"
+#include "store/store.h"
+#include "warehouse/warehouse.h"
+
+struct app;
+struct app *app_new(void);
+void app_free(struct app *app);
+static inline void app_freep(struct app **app)
+{
+	app_free(*app);
+	*app = NULL;
+}
+
+/* --home, --config, --log-format, --quiet. */
+MUST_USE enum rc app_set_global(struct app *app, const char *name, const char *value, struct err *err);
+/* Called once all options are read: file and environment below the command line, log format, home. */
+MUST_USE enum rc app_settle(struct app *app, struct err *err);
+
+struct config *app_config(struct app *app);
+struct clock *app_clock(struct app *app);
+const char *app_home(struct app *app);
+bool app_quiet(struct app *app);
+int app_threads(struct app *app);
+/* Set by SIGINT and SIGTERM. */
+const bool *app_stop(struct app *app);
+
+/* Each is opened once; NULL-safe to ask again.  The home is made when it is missing unless it only reads. */
+MUST_USE enum rc app_store(struct app *app, struct store **out, struct err *err);
+MUST_USE enum rc app_bus(struct app *app, struct bus **out, struct err *err);
+MUST_USE enum rc app_source(struct app *app, struct source **out, struct err *err);
+MUST_USE enum rc app_state(struct app *app, struct state **out, struct err *err);
+MUST_USE enum rc app_duck(struct app *app, struct duck **out, struct err *err);
+MUST_USE enum rc app_warehouse(struct app *app, struct warehouse **out, struct err *err);
+/* RC_NOT_FOUND with the next step when nothing was ever built in this home. */
+MUST_USE enum rc app_need_home(struct app *app, struct err *err);
+/* Topic, subscriptions, dataset: made when missing. */
+MUST_USE enum rc app_setup(struct app *app, struct err *err);
+
+/* The pipeline over these backends, for `run` and the stage commands. */
+struct pipeline *app_pipeline(struct app *app);
+const char *app_scratch_dir(struct app *app);
+
+#endif

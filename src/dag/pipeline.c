@@ -1,0 +1,340 @@
+#include "dag/pipeline.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "base/time.h"
+#include "bronze/build.h"
+#include "bronze/partition.h"
+#include "gold/gold.h"
+#include "io/file.h"
+#include "raw/extract.h"
+#include "raw/ingest.h"
+
+#include <unistd.h>
+
+const struct stage_info stage_info[STAGE_COUNT] = {
+#define X(name, needs, what) { #name, needs, what },
+	STAGES(X)
+#undef X
+};
+
+enum stage stage_find(const char *name)
+{
+	enum stage s = 0;
+	while (s < STAGE_COUNT && strcmp(stage_info[s].name, name) != 0)
+		s++;
+	return s;
+}
+
+struct pipeline {
+	const struct pipeline_options *o;
+	struct file_lock *lock;
+	enum stage at;
+	bool staged; /* load made a version in this process */
+};
+
+struct pipeline *pipeline_new(const struct pipeline_options *o)
+{
+	struct pipeline *p = mem_alloc(sizeof *p);
+	p->o = o;
+	return p;
+}
+
+void pipeline_release(struct pipeline *p)
+{
+	file_unlock(p->lock);
+	p->lock = NULL;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+	if (!p)
+		return;
+	pipeline_release(p);
+	mem_free(p);
+}
+
+static void say_waiting(const char *holder, void *ctx UNUSED)
+{
+	log_info("lock", "waiting for another build on this home: %s", holder);
+}
+
+static enum rc hold_lock(struct pipeline *p, struct err *err)
+{
+	if (p->lock)
+		return RC_OK;
+	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
+	struct time_text now = time_rfc3339(clock_now_ms(p->o->clock) / 1000);
+	struct slice path = arena_printf(&scratch, "%s/lock", p->o->home);
+	struct slice note = arena_printf(&scratch, "run %s, process %d, since %s", p->o->run_id, (int) getpid(), now.s);
+	return file_lock(path.ptr, note.ptr, p->o->lock_wait_ms, p->o->clock, say_waiting, NULL, &p->lock, err);
+}
+
+static void on_step(void *ctx, size_t done, size_t total)
+{
+	struct pipeline *p = ctx;
+	if (p->o->on_progress)
+		p->o->on_progress(p->o->progress_ctx, stage_info[p->at].name, "", done, total);
+}
+
+static void on_extract(void *ctx, size_t done, size_t total, const char *what)
+{
+	struct pipeline *p = ctx;
+	if (p->o->on_progress)
+		p->o->on_progress(p->o->progress_ctx, stage_info[p->at].name, what, done, total);
+}
+
+static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struct err *err)
+{
+	const struct pipeline_options *o = p->o;
+	const struct pipeline_ports *ports = &o->ports;
+	struct extract_options eo = {
+		.run_id = o->run_id,
+		.playlist = o->playlist,
+		.playlist_count = o->playlist_count,
+		.has_since = o->has_since,
+		.has_until = o->has_until,
+		.since_day = o->since_day,
+		.until_day = o->until_day,
+		.chart_offset_s = o->chart_offset_s,
+		.pages_max = o->pages_max,
+		.page_limit_bytes = o->page_limit_bytes,
+		.on_progress = on_extract,
+		.ctx = p,
+		.stop = o->stop,
+	};
+	struct extract_result r;
+	TRY(ports->source(ports->ctx, &eo.source, err));
+	TRY(ports->bus(ports->ctx, &eo.bus, err));
+	TRY(ports->store(ports->ctx, &eo.store, err));
+	TRY(extract_run(&eo, &r, err));
+	out->rows = r.pages;
+	out->bytes = r.bytes;
+	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s",
+	                (long long) r.snapshots, (long long) r.playlists, (long long) r.pages, (long long) r.known,
+	                r.failed ? ", some failed: `sargam dead list`" : "");
+	return RC_OK;
+}
+
+static enum rc stage_ingest(struct pipeline *p, struct stage_result *out, struct err *err)
+{
+	const struct pipeline_options *o = p->o;
+	const struct pipeline_ports *ports = &o->ports;
+	struct ingest_options io = {
+		.clock = o->clock,
+		.run_id = o->run_id,
+		.page_limit_bytes = o->page_limit_bytes,
+		.wait_ms_max = o->wait_ms_max,
+		.on_progress = on_step,
+		.ctx = p,
+		.stop = o->stop,
+	};
+	struct ingest_result r;
+	TRY(ports->bus(ports->ctx, &io.bus, err));
+	TRY(ports->store(ports->ctx, &io.store, err));
+	TRY(ports->state(ports->ctx, &io.state, err));
+	TRY(ingest_run(&io, &r, err));
+	out->rows = r.received;
+	(void) snprintf(out->summary, sizeof out->summary,
+	                "%lld messages, %lld objects, %lld snapshots complete%s", (long long) r.received,
+	                (long long) r.objects, (long long) r.completed,
+	                r.quarantined ? ", some in quarantine: `sargam dead list`" : "");
+	return RC_OK;
+}
+
+static enum rc stage_bronze(struct pipeline *p, struct stage_result *out, struct err *err)
+{
+	const struct pipeline_options *o = p->o;
+	const struct pipeline_ports *ports = &o->ports;
+	struct bronze_options bo = {
+		.scratch_dir = o->scratch_dir,
+		.threads = o->threads,
+		.chart_offset_s = o->chart_offset_s,
+		.playlist_groups = o->playlist_groups,
+		.pages_max = o->pages_max,
+		.page_limit_bytes = o->page_limit_bytes,
+		.on_progress = on_step,
+		.ctx = p,
+		.stop = o->stop,
+	};
+	struct bronze_result r;
+	TRY(hold_lock(p, err));
+	TRY(ports->store(ports->ctx, &bo.raw, err));
+	TRY(ports->duck(ports->ctx, &bo.duck, err));
+	bo.out = bo.raw;
+	TRY(bronze_build(&bo, &r, err));
+	out->rows = r.items;
+	out->bytes = r.bytes;
+	(void) snprintf(out->summary, sizeof out->summary,
+	                "%lld partitions built from %lld snapshots (%lld entries, %lld rejects), %lld unchanged%s",
+	                (long long) r.built, (long long) r.snapshots, (long long) r.entries, (long long) r.rejects,
+	                (long long) r.unchanged, r.letters ? ", some refused: `sargam dead list`" : "");
+	return RC_OK;
+}
+
+static enum rc stage_gold(struct pipeline *p, struct stage_result *out, struct err *err)
+{
+	const struct pipeline_options *o = p->o;
+	const struct pipeline_ports *ports = &o->ports;
+	struct gold_options go = {
+		.scratch_dir = o->scratch_dir,
+		.threads = o->threads,
+		.on_progress = on_step,
+		.ctx = p,
+	};
+	struct gold_result r;
+	TRY(hold_lock(p, err));
+	TRY(ports->store(ports->ctx, &go.bronze, err));
+	TRY(ports->duck(ports->ctx, &go.duck, err));
+	go.gold = go.bronze;
+	TRY(gold_build(&go, &r, err));
+	out->rows = r.rows;
+	(void) snprintf(out->summary, sizeof out->summary, "%lld files written (%lld rows), %lld unchanged",
+	                (long long) r.tables_written, (long long) r.rows, (long long) r.tables_unchanged);
+	return RC_OK;
+}
+
+static enum rc stage_load(struct pipeline *p, struct stage_result *out, struct err *err)
+{
+	const struct pipeline_ports *ports = &p->o->ports;
+	struct store *store;
+	struct duck *duck;
+	struct warehouse *warehouse;
+	TRY(hold_lock(p, err));
+	TRY(ports->store(ports->ctx, &store, err));
+	TRY(ports->duck(ports->ctx, &duck, err));
+	TRY(ports->warehouse(ports->ctx, &warehouse, err));
+	CLEANUP(arena_done) struct arena arena = arena_new(SIZE_MAX / 4);
+	CLEANUP(duck_disconnectp) struct duck_conn *conn = NULL;
+	TRY(duck_connect(duck, &conn, err));
+	struct gold_file_list files;
+	TRY(gold_files(store, conn, &arena, &files, err));
+	struct warehouse_file *file = arena_alloc_array(&arena, files.count, sizeof *file);
+	for (size_t i = 0; i < files.count; i++) {
+		struct slice path;
+		TRY(store_get_file(store, files.file[i].key, &arena, &path, err));
+		file[i] = (struct warehouse_file){
+			.table = files.file[i].table,
+			.group = files.file[i].group.ptr ? arena_strdup(&arena, files.file[i].group) : NULL,
+			.path = arena_strdup(&arena, path),
+			.inputs = arena_strdup(&arena, files.file[i].inputs),
+		};
+	}
+	const struct warehouse_stage stage = { .file = file, .count = files.count, .rebuild = p->o->rebuild };
+	struct warehouse_staged staged;
+	TRY(warehouse_schema(warehouse, err));
+	TRY(warehouse_stage(warehouse, &stage, &staged, err));
+	p->staged = staged.changed;
+	out->rows = staged.rows;
+	metric_add(METRIC_warehouse_rows_loaded, staged.rows);
+	if (staged.changed)
+		(void) snprintf(out->summary, sizeof out->summary, "next version staged: %lld files, %lld rows",
+		                (long long) staged.files, (long long) staged.rows);
+	else
+		(void) snprintf(out->summary, sizeof out->summary, "nothing changed");
+	return RC_OK;
+}
+
+struct audit_sum {
+	int64_t passed, failed;
+	void (*on_check)(void *ctx, const struct warehouse_check *check);
+	void *ctx;
+};
+
+static void count_check(void *ctx, const struct warehouse_check *check)
+{
+	struct audit_sum *sum = ctx;
+	if (check->violations)
+		sum->failed++;
+	else
+		sum->passed++;
+	if (sum->on_check)
+		sum->on_check(sum->ctx, check);
+	else if (check->violations)
+		log_error("verify", "%s: %lld violations (%s), first: %s", check->name, (long long) check->violations,
+		          check->what, check->example);
+}
+
+static enum rc audit(struct pipeline *p, struct audit_sum *sum, struct err *err)
+{
+	const struct pipeline_ports *ports = &p->o->ports;
+	struct store *store;
+	struct duck *duck;
+	struct warehouse *warehouse;
+	TRY(hold_lock(p, err));
+	TRY(ports->store(ports->ctx, &store, err));
+	TRY(ports->duck(ports->ctx, &duck, err));
+	TRY(ports->warehouse(ports->ctx, &warehouse, err));
+	CLEANUP(arena_done) struct arena arena = arena_new(SIZE_MAX / 4);
+	CLEANUP(duck_disconnectp) struct duck_conn *conn = NULL;
+	struct partition_list partitions;
+	TRY(duck_connect(duck, &conn, err));
+	TRY(partition_list(store, conn, &arena, &partitions, err));
+	const char **path = arena_alloc_array(&arena, partitions.count * BRONZE_TABLE_COUNT, sizeof *path);
+	size_t count = 0;
+	for (size_t i = 0; i < partitions.count; i++) {
+		for (enum bronze_table t = 0; t < BRONZE_TABLE_COUNT; t++) {
+			struct slice file;
+			if (!partitions.partition[i].key[t].ptr)
+				continue;
+			TRY(store_get_file(store, partitions.partition[i].key[t], &arena, &file, err));
+			path[count++] = arena_strdup(&arena, file);
+		}
+	}
+	const struct warehouse_audit wa = {
+		.bronze_file = path, .bronze_file_count = count, .ctx = sum, .on_check = count_check
+	};
+	enum rc rc = warehouse_audit(warehouse, &wa, err);
+	metric_add(METRIC_audits_passed, sum->passed);
+	metric_add(METRIC_audits_failed, sum->failed);
+	return rc;
+}
+
+enum rc pipeline_audit(struct pipeline *p, void (*on_check)(void *ctx, const struct warehouse_check *check), void *ctx,
+                       struct err *err)
+{
+	struct audit_sum sum = { .on_check = on_check, .ctx = ctx };
+	return audit(p, &sum, err);
+}
+
+static enum rc stage_verify(struct pipeline *p, struct stage_result *out, struct err *err)
+{
+	if (!p->staged) {
+		/* a version staged by a run that died is still to be audited: only load knows, and it has just said no */
+		(void) snprintf(out->summary, sizeof out->summary, "nothing staged: the published version was audited before");
+		return RC_OK;
+	}
+	struct audit_sum sum = { 0 };
+	TRY(audit(p, &sum, err));
+	out->rows = sum.passed;
+	(void) snprintf(out->summary, sizeof out->summary, "%lld checks passed", (long long) sum.passed);
+	return RC_OK;
+}
+
+static enum rc stage_publish(struct pipeline *p, struct stage_result *out, struct err *err)
+{
+	const struct pipeline_ports *ports = &p->o->ports;
+	struct warehouse *warehouse;
+	bool changed;
+	TRY(hold_lock(p, err));
+	TRY(ports->warehouse(ports->ctx, &warehouse, err));
+	TRY(warehouse_publish(warehouse, &changed, err));
+	p->staged = false;
+	(void) snprintf(out->summary, sizeof out->summary, "%s", changed ? "published" : "nothing changed");
+	return RC_OK;
+}
+
+enum rc pipeline_stage(struct pipeline *p, enum stage stage, struct stage_result *out, struct err *err)
+{
+	static enum rc (*const fn[STAGE_COUNT])(struct pipeline *, struct stage_result *, struct err *) = {
+#define X(name, needs, what) stage_##name,
+		STAGES(X)
+#undef X
+	};
+	assert(stage < STAGE_COUNT);
+	*out = (struct stage_result){ 0 };
+	p->at = stage;
+	return fn[stage](p, out, err);
+}

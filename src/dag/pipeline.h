@@ -1,0 +1,87 @@
+/* The pipeline's own DAG: extract > ingest > bronze > gold > load > verify > publish, over the ports.
+ *
+ * Each stage is idempotent: its effects are named by their inputs, so doing it twice is doing it once, and a stage with nothing
+ * new costs a listing.  bronze to publish build the home and hold its lock (home/lock) from the first of them until
+ * pipeline_release(); who has to wait says for whom.  extract and ingest need no lock. */
+#ifndef DAG_PIPELINE_H
+#define DAG_PIPELINE_H
+
+#include "bus/bus.h"
+#include "io/duck.h"
+#include "raw/state.h"
+#include "source/source.h"
+#include "store/store.h"
+#include "warehouse/warehouse.h"
+
+#define STAGES(X)                                                                                         \
+	X(extract, "", "pages of each new snapshot become messages on the topic")                        \
+	X(ingest, "extract", "deliveries of the subscription become raw objects")                        \
+	X(bronze, "ingest", "complete snapshots become clean Parquet, partition by partition")           \
+	X(gold, "bronze", "charts and dimensions, for playlist groups with a changed partition")         \
+	X(load, "gold", "the next version of the warehouse is made beside the published one")            \
+	X(verify, "load", "that version is audited")                                                     \
+	X(publish, "verify", "it takes the published one's place")
+
+enum stage {
+#define X(name, needs, what) STAGE_##name,
+	STAGES(X)
+#undef X
+	STAGE_COUNT
+};
+struct stage_info {
+	const char *name, *needs, *what; /* needs: "" or the stage before */
+};
+extern const struct stage_info stage_info[STAGE_COUNT];
+/* STAGE_COUNT when there is no such stage. */
+enum stage stage_find(const char *name);
+
+/* Where the backends come from; each is asked for when a stage first needs it. */
+struct pipeline_ports {
+	void *ctx;
+	enum rc (*source)(void *ctx, struct source **out, struct err *err);
+	enum rc (*bus)(void *ctx, struct bus **out, struct err *err);
+	enum rc (*store)(void *ctx, struct store **out, struct err *err);
+	enum rc (*state)(void *ctx, struct state **out, struct err *err);
+	enum rc (*duck)(void *ctx, struct duck **out, struct err *err);
+	enum rc (*warehouse)(void *ctx, struct warehouse **out, struct err *err);
+};
+struct pipeline_options {
+	struct pipeline_ports ports;
+	struct clock *clock;
+	const char *run_id;
+	const char *home, *scratch_dir; /* the lock lies in home */
+	const struct slice *playlist;   /* which ones extract takes; 0 = all */
+	size_t playlist_count;
+	bool has_since, has_until;
+	int64_t since_day, until_day;
+	int threads;
+	int64_t chart_offset_s, playlist_groups, pages_max, wait_ms_max, lock_wait_ms;
+	size_t page_limit_bytes;
+	bool rebuild; /* load starts from nothing */
+	void (*on_progress)(void *ctx, const char *stage, const char *what, size_t done, size_t total);
+	void *progress_ctx;
+	const bool *stop;
+};
+struct stage_result {
+	int64_t rows, bytes;
+	char summary[240]; /* "63 snapshots, 2 partitions built" */
+};
+
+/* `o` must outlive it. */
+struct pipeline;
+struct pipeline *pipeline_new(const struct pipeline_options *o);
+void pipeline_free(struct pipeline *p); /* releases the lock */
+static inline void pipeline_freep(struct pipeline **p)
+{
+	pipeline_free(*p);
+	*p = NULL;
+}
+void pipeline_release(struct pipeline *p);
+
+MUST_USE enum rc pipeline_stage(struct pipeline *p, enum stage stage, struct stage_result *out, struct err *err);
+
+/* The audit of what is staged, else of what is published, with every check reported. */
+MUST_USE enum rc pipeline_audit(struct pipeline *p, void (*on_check)(void *ctx, const struct warehouse_check *check), void *ctx,
+                                struct err *err);
+
+#endif
