@@ -32,7 +32,7 @@ struct pipeline {
 	const struct pipeline_options *o;
 	struct file_lock *lock;
 	enum stage at;
-	bool staged; /* load made a version in this process */
+	bool loaded, staged; /* load ran in this process; and made a version */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_options *o)
@@ -226,6 +226,7 @@ static enum rc stage_load(struct pipeline *p, struct stage_result *out, struct e
 	struct warehouse_staged staged;
 	TRY(warehouse_schema(warehouse, err));
 	TRY(warehouse_stage(warehouse, &stage, &staged, err));
+	p->loaded = true;
 	p->staged = staged.changed;
 	out->rows = staged.rows;
 	metric_add(METRIC_warehouse_rows_loaded, staged.rows);
@@ -272,7 +273,8 @@ static enum rc audit(struct pipeline *p, struct audit_sum *sum, struct err *err)
 	struct partition_list partitions;
 	TRY(duck_connect(duck, &conn, err));
 	TRY(partition_list(store, conn, &arena, &partitions, err));
-	const char **path = arena_alloc_array(&arena, partitions.count * BRONZE_TABLE_COUNT, sizeof *path);
+	struct warehouse_bronze *bronze =
+		arena_alloc_array(&arena, partitions.count * BRONZE_TABLE_COUNT, sizeof *bronze);
 	size_t count = 0;
 	for (size_t i = 0; i < partitions.count; i++) {
 		for (enum bronze_table t = 0; t < BRONZE_TABLE_COUNT; t++) {
@@ -280,11 +282,11 @@ static enum rc audit(struct pipeline *p, struct audit_sum *sum, struct err *err)
 			if (!partitions.partition[i].key[t].ptr)
 				continue;
 			TRY(store_get_file(store, partitions.partition[i].key[t], &arena, &file, err));
-			path[count++] = arena_strdup(&arena, file);
+			bronze[count++] = (struct warehouse_bronze){ bronze_table_name(t), arena_strdup(&arena, file) };
 		}
 	}
 	const struct warehouse_audit wa = {
-		.bronze_file = path, .bronze_file_count = count, .ctx = sum, .on_check = count_check
+		.bronze = bronze, .bronze_count = count, .ctx = sum, .on_check = count_check
 	};
 	enum rc rc = warehouse_audit(warehouse, &wa, err);
 	metric_add(METRIC_audits_passed, sum->passed);
@@ -301,8 +303,9 @@ enum rc pipeline_audit(struct pipeline *p, void (*on_check)(void *ctx, const str
 
 static enum rc stage_verify(struct pipeline *p, struct stage_result *out, struct err *err)
 {
+	if (!p->loaded) /* the run's load was done by a process that died: whether something is staged only load can say */
+		TRY(stage_load(p, out, err));
 	if (!p->staged) {
-		/* a version staged by a run that died is still to be audited: only load knows, and it has just said no */
 		(void) snprintf(out->summary, sizeof out->summary, "nothing staged: the published version was audited before");
 		return RC_OK;
 	}

@@ -1,0 +1,294 @@
+#include "cmd/app.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "io/file.h"
+#include "raw/extract.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#define PATH_BYTES 4096
+
+struct app {
+	struct config config;
+	char home[PATH_BYTES], config_file[PATH_BYTES], scratch[PATH_BYTES];
+	bool json_log, quiet, settled;
+	struct store *store;
+	struct bus *bus;
+	struct source *source;
+	struct state *state;
+	struct duck *duck;
+	struct warehouse *warehouse;
+};
+
+static volatile sig_atomic_t signalled;
+static bool stop_flag;
+
+static void on_signal(int number)
+{
+	if (signalled) /* asked twice: at once, as kill -9 would; the next run goes on */
+		_exit(128 + number);
+	signalled = 1;
+	stop_flag = true;
+}
+
+struct app *app_new(void)
+{
+	struct app *app = mem_alloc(sizeof *app);
+	config_init(&app->config);
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	(void) sigaction(SIGINT, &action, NULL);
+	(void) sigaction(SIGTERM, &action, NULL);
+	(void) signal(SIGPIPE, SIG_IGN);
+	return app;
+}
+
+void app_free(struct app *app)
+{
+	if (!app)
+		return;
+	warehouse_close(app->warehouse);
+	duck_close(app->duck);
+	source_close(app->source);
+	bus_close(app->bus);
+	store_close(app->store);
+	state_close(app->state);
+	mem_free(app);
+}
+
+struct config *app_config(struct app *app)
+{
+	return &app->config;
+}
+
+struct clock *app_clock(struct app *app UNUSED)
+{
+	return clock_system();
+}
+
+const char *app_home(struct app *app)
+{
+	return app->home;
+}
+
+bool app_quiet(struct app *app)
+{
+	return app->quiet;
+}
+
+const bool *app_stop(struct app *app UNUSED)
+{
+	return &stop_flag;
+}
+
+int app_threads(struct app *app)
+{
+	return app->config.threads ? (int) app->config.threads : thread_cpus();
+}
+
+const char *app_scratch_dir(struct app *app)
+{
+	return app->scratch;
+}
+
+static enum rc set_path(char out[static PATH_BYTES], const char *what, const char *value, struct err *err)
+{
+	size_t len = strlen(value);
+	if (len == 0 || len >= PATH_BYTES - 64)
+		return err_set(err, RC_FATAL, "%s: want a path of 1 to %d bytes", what, PATH_BYTES - 65);
+	memcpy(out, value, len + 1);
+	while (len > 1 && out[len - 1] == '/')
+		out[--len] = '\0';
+	return RC_OK;
+}
+
+enum rc app_set_global(struct app *app, const char *name, const char *value, struct err *err)
+{
+	if (strcmp(name, "home") == 0)
+		return set_path(app->home, "--home", value, err);
+	if (strcmp(name, "config") == 0)
+		return set_path(app->config_file, "--config", value, err);
+	if (strcmp(name, "quiet") == 0) {
+		app->quiet = true;
+		return RC_OK;
+	}
+	assert(strcmp(name, "log-format") == 0);
+	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+		return err_set(err, RC_FATAL, "--log-format '%s': want text or json", value);
+	app->json_log = strcmp(value, "json") == 0;
+	return RC_OK;
+}
+
+enum rc app_settle(struct app *app, struct err *err)
+{
+	const char *env = getenv("SARGAM_HOME");
+	if (!app->home[0])
+		TRY(set_path(app->home, "SARGAM_HOME", env && *env ? env : "sargam-data", err));
+	if (app->config_file[0])
+		TRY(config_load_file(&app->config, app->config_file, err));
+	TRY(config_load_env(&app->config, err));
+	(void) snprintf(app->scratch, sizeof app->scratch, "%.*s/tmp", PATH_BYTES - 8, app->home);
+	log_init(app->json_log ? LOG_JSON : LOG_TEXT, app->quiet ? LOG_WARN : LOG_INFO, clock_system());
+	return RC_OK;
+}
+
+static enum rc make_home(struct app *app, struct err *err)
+{
+	return file_mkdirs(app->home, err);
+}
+
+enum rc app_need_home(struct app *app, struct err *err)
+{
+	struct file_info info;
+	TRY(file_stat(app->home, &info, err));
+	if (!info.exists)
+		return err_set(err, RC_NOT_FOUND, "home '%s' does not exist yet: `sargam run` makes it, --home names another",
+		               app->home);
+	if (!info.is_dir)
+		return err_set(err, RC_FATAL, "home '%s' is no folder: choose another --home", app->home);
+	return RC_OK;
+}
+
+/* "gs://…" and the like: what is configured and not built into this binary. */
+static enum rc unknown(const char *what, const char *value, const char *known, struct err *err)
+{
+	return err_set(err, RC_FATAL, "%s '%s': this sargam knows %s", what, value, known);
+}
+
+static bool has_scheme(const char *value)
+{
+	return strstr(value, "://") != NULL;
+}
+
+enum rc app_store(struct app *app, struct store **out, struct err *err)
+{
+	if (!app->store) {
+		const char *uri = app->config.store;
+		if (has_scheme(uri))
+			return unknown("--store", uri, "a folder's path", err);
+		TRY(make_home(app, err));
+		TRY(store_folder_open(*uri ? uri : app->home, &app->store, err));
+	}
+	*out = app->store;
+	return RC_OK;
+}
+
+enum rc app_bus(struct app *app, struct bus **out, struct err *err)
+{
+	if (!app->bus) {
+		if (strcmp(app->config.bus, "sqlite") != 0)
+			return unknown("--bus", app->config.bus, "sqlite", err);
+		char path[PATH_BYTES + 16];
+		TRY(make_home(app, err));
+		(void) snprintf(path, sizeof path, "%s/bus.db", app->home);
+		TRY(bus_sqlite_open(path, app_clock(app), &app->bus, err));
+		TRY(app_setup(app, err));
+	}
+	*out = app->bus;
+	return RC_OK;
+}
+
+enum rc app_state(struct app *app, struct state **out, struct err *err)
+{
+	if (!app->state) {
+		char path[PATH_BYTES + 16];
+		TRY(make_home(app, err));
+		(void) snprintf(path, sizeof path, "%s/state.db", app->home);
+		TRY(state_open(path, app_clock(app), &app->state, err));
+	}
+	*out = app->state;
+	return RC_OK;
+}
+
+enum rc app_source(struct app *app, struct source **out, struct err *err)
+{
+	if (!app->source) {
+		const struct config *c = &app->config;
+		struct state *state;
+		char name[CONFIG_STRING_BYTES + 64];
+		(void) snprintf(name, sizeof name, "%s", c->source);
+		if (strcmp(c->source, "sample") == 0) {
+			(void) snprintf(name, sizeof name, "sample:%lld", (long long) c->sample_seed);
+			app->source = source_sample_open((uint64_t) c->sample_seed, c->sample_days);
+		} else if (strncmp(c->source, "dir:", 4) == 0) {
+			TRY(source_dir_open(c->source + 4, (size_t) c->page_limit_bytes, &app->source, err));
+		} else {
+			return unknown("--source", c->source, "sample and dir:PATH", err);
+		}
+		TRY(app_state(app, &state, err));
+		TRY(state_check_source(state, name, err));
+	}
+	*out = app->source;
+	return RC_OK;
+}
+
+enum rc app_duck(struct app *app, struct duck **out, struct err *err)
+{
+	if (!app->duck) {
+		TRY(file_mkdirs(app->scratch, err));
+		if (strcmp(app->config.engine, "duckdb") != 0)
+			return unknown("--engine", app->config.engine, "duckdb", err);
+		const struct duck_options options = {
+			.threads = app_threads(app),
+			.memory_limit_mb = app->config.memory_limit_mb,
+			.temp_dir = app->scratch,
+		};
+		TRY(duck_open(&options, &app->duck, err));
+	}
+	*out = app->duck;
+	return RC_OK;
+}
+
+enum rc app_warehouse(struct app *app, struct warehouse **out, struct err *err)
+{
+	if (!app->warehouse) {
+		char path[PATH_BYTES + 32], bronze[PATH_BYTES + 16];
+		const char *uri = app->config.warehouse;
+		if (has_scheme(uri))
+			return unknown("--warehouse", uri, "a .duckdb file's path", err);
+		(void) snprintf(path, sizeof path, "%s%s", *uri ? uri : app->home, *uri ? "" : "/warehouse.duckdb");
+		(void) snprintf(bronze, sizeof bronze, "%s/bronze", app->home);
+		const struct warehouse_duckdb_options options = {
+			.path = path,
+			.temp_dir = app->scratch,
+			.threads = app_threads(app),
+			.memory_limit_mb = app->config.memory_limit_mb,
+			.bronze_dir = bronze,
+		};
+		TRY(warehouse_duckdb_open(&options, &app->warehouse, err));
+	}
+	*out = app->warehouse;
+	return RC_OK;
+}
+
+enum rc app_setup(struct app *app, struct err *err)
+{
+	struct bus *bus = app->bus;
+	if (!bus)
+		return app_bus(app, &bus, err); /* which calls back */
+	const struct config *c = &app->config;
+	const struct bus_subscription raw = {
+		.name = SUBSCRIPTION,
+		.topic = TOPIC,
+		.filter = SUBSCRIPTION_FILTER,
+		.ack_deadline_s = c->ack_deadline_s,
+		.backoff_min_ms = c->retry_min_ms,
+		.backoff_max_ms = c->retry_max_ms,
+		.dead_letter_topic = DEAD_TOPIC,
+		.max_delivery_attempts = c->delivery_attempts_max,
+	};
+	const struct bus_subscription dead = {
+		.name = DEAD_SUBSCRIPTION,
+		.topic = DEAD_TOPIC,
+		.filter = "",
+		.ack_deadline_s = c->ack_deadline_s,
+		.dead_letter_topic = "",
+		.max_delivery_attempts = 5,
+	};
+	TRY(bus_create_topic(bus, TOPIC, err));
+	TRY(bus_create_topic(bus, DEAD_TOPIC, err));
+	TRY(bus_create_subscription(bus, &dead, err)); /* before the first letter can come */
+	return bus_create_subscription(bus, &raw, err);
+}

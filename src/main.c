@@ -1,0 +1,89 @@
+/* sargam: watches Spotify playlists as charts.  Commands live in src/cmd/, one file each. */
+#include "base/fault.h"
+#include "base/log.h"
+#include "cmd/app.h"
+#include "cmd/command.h"
+
+#include <unistd.h>
+
+static void print_commands(void)
+{
+	(void) printf("sargam watches Spotify playlists as charts.\n\n"
+	              "usage: sargam [--home DIR] [--config FILE] [--log-format text|json] COMMAND [OPTION]… [WORD]…\n\n");
+	for (const struct command *const *c = commands; *c; c++)
+		(void) printf("  %-10s %s\n", (*c)->name, (*c)->summary);
+	(void) printf("\n`sargam COMMAND --help` says more.  Exit status: 0 done, 1 failed, 2 usage or settings, 3 deferred, "
+	              "4 dead letters with --strict.\n");
+}
+
+static const struct command *find(const char *name)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		if (strcmp((*c)->name, name) == 0)
+			return *c;
+	return NULL;
+}
+
+static int fail(const struct err *err, int status)
+{
+	if (err->msg[0])
+		log_error("error", "%s", err->msg);
+	return status;
+}
+
+/* Results may go into a full disk or a closed pipe: then they are not done. */
+static int flush_results(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	log_error("error", "standard output: the result could not be written whole");
+	return status == EXIT_DONE ? EXIT_FAILED : status;
+}
+
+static int run_command(struct app *app, const struct command *command, int argc, char **argv)
+{
+	struct err err = { 0 };
+	struct args args;
+	bool help;
+	if (args_parse(app, command, argc, argv, &args, &help, &err) != RC_OK)
+		return fail(&err, EXIT_USAGE);
+	if (help) {
+		args_help(command);
+		return EXIT_DONE;
+	}
+	if (app_settle(app, &err) != RC_OK)
+		return fail(&err, EXIT_USAGE);
+	int status = command->run(app, &args, &err);
+	return status == EXIT_DONE ? status : fail(&err, status);
+}
+
+/* Global options may stand before the command: they are handed to it behind its name. */
+int main(int argc, char **argv)
+{
+	fault_init_from_env();
+	CLEANUP(app_freep) struct app *app = app_new();
+	int at = 1;
+	while (at < argc && strncmp(argv[at], "--", 2) == 0 && strcmp(argv[at], "--help") != 0 &&
+	       strcmp(argv[at], "--version") != 0) {
+		bool has_value = strcmp(argv[at], "--quiet") != 0 && !strchr(argv[at], '=');
+		at += has_value && at + 1 < argc ? 2 : 1;
+	}
+	if (at >= argc || strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "help") == 0) {
+		print_commands();
+		return flush_results(argc > 1 ? EXIT_DONE : EXIT_USAGE);
+	}
+	const char *name = strcmp(argv[at], "--version") == 0 ? "version" : argv[at];
+	const struct command *command = find(name);
+	if (!command) {
+		(void) fprintf(stderr, "sargam: error: no command '%s'; there are:", name);
+		for (const struct command *const *c = commands; *c; c++)
+			(void) fprintf(stderr, " %s", (*c)->name);
+		(void) fputs("\n", stderr);
+		return EXIT_USAGE;
+	}
+	char *first = argv[at]; /* the command's name becomes argv[1], the options before it follow */
+	for (int i = at; i > 1; i--)
+		argv[i] = argv[i - 1];
+	argv[1] = first;
+	return flush_results(run_command(app, command, argc - 1, argv + 1));
+}
