@@ -47,8 +47,6 @@ MUST_USE enum rc app_need_home(struct app *app, struct err *err);
 /* Topic, subscriptions, dataset: made when missing. */
 MUST_USE enum rc app_setup(struct app *app, struct err *err);
 
-/* The pipeline over these backends, for `run` and the stage commands. */
-struct pipeline *app_pipeline(struct app *app);
 const char *app_scratch_dir(struct app *app);
 
 #endif

@@ -476,3 +476,8 @@ int64_t db_changes(struct db *db)
 {
 	return sqlite3_changes64(db->handle);
 }
+
+const char *db_version(void)
+{
+	return sqlite3_libversion();
+}

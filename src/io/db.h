@@ -73,4 +73,7 @@ static inline void db_donep(struct db_stmt **stmt)
 int64_t db_last_id(struct db *db);
 int64_t db_changes(struct db *db);
 
+/* "3.54.1" */
+const char *db_version(void);
+
 #endif

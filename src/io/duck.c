@@ -295,3 +295,8 @@ enum rc duck_parquet_metadata(struct duck_conn *c, const struct slice *path, siz
 		TRY(duck_parquet_metadata(c, &path[i], 1, key, on_value, ctx, err));
 	return RC_OK;
 }
+
+const char *duck_version(void)
+{
+	return duckdb_library_version();
+}

@@ -99,4 +99,7 @@ MUST_USE enum rc duck_parquet_metadata(struct duck_conn *c, const struct slice *
                                        void (*on_value)(void *ctx, struct slice path, struct slice value), void *ctx,
                                        struct err *err);
 
+/* "v1.5.5" */
+const char *duck_version(void);
+
 #endif

@@ -1,0 +1,107 @@
+#include "cmd/build.h"
+
+#include "base/time.h"
+
+static enum rc port_source(void *ctx, struct source **out, struct err *err)
+{
+	return app_source(ctx, out, err);
+}
+static enum rc port_bus(void *ctx, struct bus **out, struct err *err)
+{
+	return app_bus(ctx, out, err);
+}
+static enum rc port_store(void *ctx, struct store **out, struct err *err)
+{
+	return app_store(ctx, out, err);
+}
+static enum rc port_state(void *ctx, struct state **out, struct err *err)
+{
+	return app_state(ctx, out, err);
+}
+static enum rc port_duck(void *ctx, struct duck **out, struct err *err)
+{
+	return app_duck(ctx, out, err);
+}
+static enum rc port_warehouse(void *ctx, struct warehouse **out, struct err *err)
+{
+	return app_warehouse(ctx, out, err);
+}
+
+static enum rc read_day(const struct args *args, const char *name, bool *out_has, int64_t *out_day, struct err *err)
+{
+	const char *value = args_value(args, name);
+	*out_has = value != NULL;
+	if (value && !time_parse_date(slice_of(value), out_day))
+		return err_set(err, RC_FATAL, "--%s '%s': want a date as YYYY-MM-DD", name, value);
+	return RC_OK;
+}
+
+static void add_playlist(struct build *b, struct slice id)
+{
+	struct slice *list = arena_alloc_array(&b->arena, b->options.playlist_count + 1, sizeof *list);
+	for (size_t i = 0; i < b->options.playlist_count; i++) {
+		list[i] = b->options.playlist[i];
+		if (slice_eq(list[i], id))
+			return;
+	}
+	list[b->options.playlist_count++] = arena_copy(&b->arena, id);
+	b->options.playlist = list;
+}
+
+/* --playlist, else the watch list and the configured ones, else (none) all the source has. */
+static enum rc read_playlists(struct build *b, const struct args *args, struct err *err)
+{
+	const char *given;
+	for (size_t i = 0; (given = args_nth(args, "playlist", i)); i++)
+		add_playlist(b, slice_of(given));
+	if (b->options.playlist_count)
+		return RC_OK;
+	struct state *state;
+	struct state_watches watches;
+	TRY(app_state(b->app, &state, err));
+	TRY(state_watch_list(state, &b->arena, &watches, err));
+	for (size_t i = 0; i < watches.count; i++)
+		add_playlist(b, watches.watch[i].playlist_id);
+	struct slice rest = slice_of(app_config(b->app)->playlists);
+	while (rest.len) {
+		size_t comma = slice_find(rest, ',', 0);
+		struct slice id = slice_trim(slice_sub(rest, 0, comma));
+		if (id.len)
+			add_playlist(b, id);
+		rest = slice_sub(rest, comma < rest.len ? comma + 1 : comma, comma < rest.len ? rest.len - comma - 1 : 0);
+	}
+	return RC_OK;
+}
+
+enum rc build_open(struct app *app, const struct args *args, const char *run_id, struct build *out, struct err *err)
+{
+	const struct config *c = app_config(app);
+	*out = (struct build){ .app = app, .arena = arena_new((size_t) 64 << 20) };
+	(void) snprintf(out->run_id, sizeof out->run_id, "%s", run_id);
+	out->options = (struct pipeline_options){
+		.ports = { app, port_source, port_bus, port_store, port_state, port_duck, port_warehouse },
+		.clock = app_clock(app),
+		.run_id = out->run_id,
+		.home = app_home(app),
+		.scratch_dir = app_scratch_dir(app),
+		.threads = app_threads(app),
+		.chart_offset_s = config_chart_offset_s(c),
+		.playlist_groups = c->playlist_groups,
+		.pages_max = c->snapshot_pages_max,
+		.wait_ms_max = c->ack_deadline_s * 1000 + c->retry_max_ms,
+		.lock_wait_ms = c->lock_wait_s * 1000,
+		.page_limit_bytes = (size_t) c->page_limit_bytes,
+		.stop = app_stop(app),
+	};
+	TRY(read_day(args, "since", &out->options.has_since, &out->options.since_day, err));
+	TRY(read_day(args, "until", &out->options.has_until, &out->options.until_day, err));
+	TRY(read_playlists(out, args, err));
+	out->pipeline = pipeline_new(&out->options);
+	return RC_OK;
+}
+
+void build_close(struct build *b)
+{
+	pipeline_free(b->pipeline);
+	arena_done(&b->arena);
+}

@@ -1,0 +1,26 @@
+/* One build of the home: the pipeline with the options of `run` and of the stage commands. */
+#ifndef CMD_BUILD_H
+#define CMD_BUILD_H
+
+#include "cmd/app.h"
+#include "cmd/command.h"
+#include "dag/pipeline.h"
+
+/* --playlist, --since, --until: shared by run and extract. */
+#define BUILD_OPTIONS                                                                                             \
+	{ "source", "URI", "sample (invented), dir:PATH (recorded pages)" },                                          \
+	{ "playlist", "ID", "only this one; may be repeated (default: the watch list, else all the source has)" },    \
+	{ "since", "DATE", "only snapshots of this chart day (YYYY-MM-DD) or later" },                                \
+	{ "until", "DATE", "only snapshots of this chart day or earlier" }
+
+struct build {
+	struct app *app;
+	struct arena arena;
+	struct pipeline_options options;
+	struct pipeline *pipeline;
+	char run_id[64];
+};
+MUST_USE enum rc build_open(struct app *app, const struct args *args, const char *run_id, struct build *out, struct err *err);
+void build_close(struct build *b);
+
+#endif

@@ -1,0 +1,17 @@
+/* The table of commands: a new one is a file of its own and one line here. */
+#include "cmd/command.h"
+
+#define COMMANDS(X)                                                                                       \
+	X(setup) X(watch) X(extract) X(ingest) X(bronze) X(gold) X(load) X(verify) X(publish)             \
+	X(config) X(version)
+
+#define X(name) extern const struct command cmd_##name;
+COMMANDS(X)
+#undef X
+
+const struct command *const commands[] = {
+#define X(name) &cmd_##name,
+	COMMANDS(X)
+#undef X
+	NULL,
+};
