@@ -36,7 +36,7 @@ static bool parse_key(const struct gold_plan *plan, struct slice key, struct gol
 }
 
 struct listing {
-	struct gold_files *files;
+	struct gold_file_list *files;
 	struct arena *arena;
 	size_t capacity;
 };
@@ -94,9 +94,9 @@ static enum rc list_objects(struct store *gold, const struct gold_plan *plan, st
 }
 
 enum rc gold_files_list(struct store *gold, struct duck_conn *conn, const struct gold_plan *plan, struct arena *arena,
-                        struct gold_files *out, struct err *err)
+                        struct gold_file_list *out, struct err *err)
 {
-	*out = (struct gold_files){ 0 };
+	*out = (struct gold_file_list){ 0 };
 	struct listing l = { .files = out, .arena = arena };
 	TRY_WRAP(list_objects(gold, plan, &l, err), err, "gold files");
 	if (out->count == 0)
@@ -114,13 +114,13 @@ enum rc gold_files_list(struct store *gold, struct duck_conn *conn, const struct
 	return RC_OK;
 }
 
-const struct gold_file *gold_files_find(const struct gold_files *files, const struct gold_table *table, struct slice group)
+const struct gold_file *gold_files_find(const struct gold_file_list *files, const struct gold_table *table, struct slice group)
 {
 	struct gold_file wanted = { .table = table->name, .group = group };
 	return files->count ? bsearch(&wanted, files->file, files->count, sizeof wanted, by_table) : NULL;
 }
 
-enum rc gold_files(struct store *gold, struct duck_conn *conn, struct arena *arena, struct gold_files *out, struct err *err)
+enum rc gold_files(struct store *gold, struct duck_conn *conn, struct arena *arena, struct gold_file_list *out, struct err *err)
 {
 	struct gold_plan plan;
 	TRY(gold_plan_embedded(arena, &plan, err));

@@ -41,7 +41,7 @@ struct build {
 	struct arena arena;
 	struct gold_plan plan;
 	struct partition_list partitions;
-	struct gold_files present;
+	struct gold_file_list present;
 	struct group *group;
 	size_t group_count;
 	struct target *target;

@@ -43,12 +43,12 @@ struct gold_file {
 	struct slice inputs; /* 64 hex digits; SLICE_NULL when the file is torn (gold_files refuses that) */
 	int64_t version;     /* the object's */
 };
-struct gold_files {
+struct gold_file_list {
 	struct gold_file *file;
 	size_t count;
 };
 /* RC_RETRY when a file is torn: `sargam gold` mends it. */
-MUST_USE enum rc gold_files(struct store *gold, struct duck_conn *conn, struct arena *arena, struct gold_files *out,
+MUST_USE enum rc gold_files(struct store *gold, struct duck_conn *conn, struct arena *arena, struct gold_file_list *out,
                             struct err *err);
 
 #endif
