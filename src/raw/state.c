@@ -36,7 +36,8 @@ static const struct db_migration steps[] = {
 	  ") WITHOUT ROWID;"
 	  /* times of runs and tasks are milliseconds since 1970 UTC */
 	  "CREATE TABLE run ("
-	  "	id TEXT NOT NULL PRIMARY KEY,"
+	  "	seq INTEGER PRIMARY KEY," /* the order they began in, whatever the clock said */
+	  "	id TEXT NOT NULL UNIQUE,"
 	  "	args TEXT NOT NULL,"
 	  "	source TEXT NOT NULL,"
 	  "	state TEXT NOT NULL CHECK (state IN ('RUNNING', 'DONE', 'FAILED', 'DEFERRED', 'ABANDONED')),"
@@ -44,8 +45,8 @@ static const struct db_migration steps[] = {
 	  "	started_at INTEGER NOT NULL,"
 	  "	ended_at INTEGER,"
 	  "	error TEXT"
-	  ") WITHOUT ROWID;"
-	  "CREATE INDEX run_unfinished ON run (id) WHERE state = 'RUNNING';"
+	  ");"
+	  "CREATE INDEX run_unfinished ON run (seq) WHERE state = 'RUNNING';"
 	  "CREATE TABLE task ("
 	  "	run_id TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,"
 	  "	name TEXT NOT NULL,"
