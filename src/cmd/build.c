@@ -79,7 +79,7 @@ enum rc build_open(struct app *app, const struct args *args, const char *run_id,
 	*out = (struct build){ .app = app, .arena = arena_new((size_t) 64 << 20) };
 	(void) snprintf(out->run_id, sizeof out->run_id, "%s", run_id);
 	out->options = (struct pipeline_options){
-		.ports = { app, port_source, port_bus, port_store, port_state, port_duck, port_warehouse },
+		.ports = { app, port_source, port_bus, port_store, port_store, port_state, port_duck, port_warehouse },
 		.clock = app_clock(app),
 		.run_id = out->run_id,
 		.home = app_home(app),

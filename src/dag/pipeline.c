@@ -20,6 +20,16 @@ const struct stage_info stage_info[STAGE_COUNT] = {
 #undef X
 };
 
+const struct task_spec *pipeline_specs(void)
+{
+	static const struct task_spec spec[STAGE_COUNT] = {
+#define X(name, needs, what) { #name, what, { *needs ? needs : NULL } },
+		STAGES(X)
+#undef X
+	};
+	return spec;
+}
+
 enum stage stage_find(const char *name)
 {
 	enum stage s = 0;
@@ -61,7 +71,7 @@ static void say_waiting(const char *holder, void *ctx UNUSED)
 	log_info("lock", "waiting for another build on this home: %s", holder);
 }
 
-static enum rc hold_lock(struct pipeline *p, struct err *err)
+enum rc pipeline_hold(struct pipeline *p, struct err *err)
 {
 	if (p->lock)
 		return RC_OK;
@@ -160,10 +170,10 @@ static enum rc stage_bronze(struct pipeline *p, struct stage_result *out, struct
 		.stop = o->stop,
 	};
 	struct bronze_result r;
-	TRY(hold_lock(p, err));
+	TRY(pipeline_hold(p, err));
 	TRY(ports->store(ports->ctx, &bo.raw, err));
+	TRY(ports->derived(ports->ctx, &bo.out, err));
 	TRY(ports->duck(ports->ctx, &bo.duck, err));
-	bo.out = bo.raw;
 	TRY(bronze_build(&bo, &r, err));
 	out->rows = r.items;
 	out->bytes = r.bytes;
@@ -185,8 +195,8 @@ static enum rc stage_gold(struct pipeline *p, struct stage_result *out, struct e
 		.ctx = p,
 	};
 	struct gold_result r;
-	TRY(hold_lock(p, err));
-	TRY(ports->store(ports->ctx, &go.bronze, err));
+	TRY(pipeline_hold(p, err));
+	TRY(ports->derived(ports->ctx, &go.bronze, err));
 	TRY(ports->duck(ports->ctx, &go.duck, err));
 	go.gold = go.bronze;
 	TRY(gold_build(&go, &r, err));
@@ -202,8 +212,8 @@ static enum rc stage_load(struct pipeline *p, struct stage_result *out, struct e
 	struct store *store;
 	struct duck *duck;
 	struct warehouse *warehouse;
-	TRY(hold_lock(p, err));
-	TRY(ports->store(ports->ctx, &store, err));
+	TRY(pipeline_hold(p, err));
+	TRY(ports->derived(ports->ctx, &store, err));
 	TRY(ports->duck(ports->ctx, &duck, err));
 	TRY(ports->warehouse(ports->ctx, &warehouse, err));
 	CLEANUP(arena_done) struct arena arena = arena_new(SIZE_MAX / 4);
@@ -264,8 +274,8 @@ static enum rc audit(struct pipeline *p, struct audit_sum *sum, struct err *err)
 	struct store *store;
 	struct duck *duck;
 	struct warehouse *warehouse;
-	TRY(hold_lock(p, err));
-	TRY(ports->store(ports->ctx, &store, err));
+	TRY(pipeline_hold(p, err));
+	TRY(ports->derived(ports->ctx, &store, err));
 	TRY(ports->duck(ports->ctx, &duck, err));
 	TRY(ports->warehouse(ports->ctx, &warehouse, err));
 	CLEANUP(arena_done) struct arena arena = arena_new(SIZE_MAX / 4);
@@ -321,7 +331,7 @@ static enum rc stage_publish(struct pipeline *p, struct stage_result *out, struc
 	const struct pipeline_ports *ports = &p->o->ports;
 	struct warehouse *warehouse;
 	bool changed;
-	TRY(hold_lock(p, err));
+	TRY(pipeline_hold(p, err));
 	TRY(ports->warehouse(ports->ctx, &warehouse, err));
 	TRY(warehouse_publish(warehouse, &changed, err));
 	p->staged = false;

@@ -7,6 +7,7 @@
 #define DAG_PIPELINE_H
 
 #include "bus/bus.h"
+#include "dag/plan.h"
 #include "io/duck.h"
 #include "raw/state.h"
 #include "source/source.h"
@@ -32,6 +33,8 @@ struct stage_info {
 	const char *name, *needs, *what; /* needs: "" or the stage before */
 };
 extern const struct stage_info stage_info[STAGE_COUNT];
+/* The same as specs of a plan, STAGE_COUNT of them. */
+const struct task_spec *pipeline_specs(void);
 /* STAGE_COUNT when there is no such stage. */
 enum stage stage_find(const char *name);
 
@@ -40,7 +43,8 @@ struct pipeline_ports {
 	void *ctx;
 	enum rc (*source)(void *ctx, struct source **out, struct err *err);
 	enum rc (*bus)(void *ctx, struct bus **out, struct err *err);
-	enum rc (*store)(void *ctx, struct store **out, struct err *err);
+	enum rc (*store)(void *ctx, struct store **out, struct err *err);   /* raw/ and quarantine/ */
+	enum rc (*derived)(void *ctx, struct store **out, struct err *err); /* bronze/ and gold/; usually the same store */
 	enum rc (*state)(void *ctx, struct state **out, struct err *err);
 	enum rc (*duck)(void *ctx, struct duck **out, struct err *err);
 	enum rc (*warehouse)(void *ctx, struct warehouse **out, struct err *err);
@@ -76,6 +80,8 @@ static inline void pipeline_freep(struct pipeline **p)
 	pipeline_free(*p);
 	*p = NULL;
 }
+/* Take the home's lock now; a stage that builds does it by itself. */
+MUST_USE enum rc pipeline_hold(struct pipeline *p, struct err *err);
 void pipeline_release(struct pipeline *p);
 
 MUST_USE enum rc pipeline_stage(struct pipeline *p, enum stage stage, struct stage_result *out, struct err *err);
