@@ -254,8 +254,8 @@ static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription
                           int64_t seconds, struct err *err)
 {
 	bool found;
-	enum delivery_state state;
-	int64_t due_ms, now = clock_now_ms(b->clock);
+	enum delivery_state state = DELIVERY_BACKOFF;
+	int64_t due_ms = 0, now = clock_now_ms(b->clock);
 	TRY(find_delivery(b, id, &found, &state, &due_ms, err));
 	if (!found)
 		return RC_OK;
