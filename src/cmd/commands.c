@@ -2,8 +2,8 @@
 #include "cmd/command.h"
 
 #define COMMANDS(X)                                                                                       \
-	X(setup) X(watch) X(extract) X(ingest) X(bronze) X(gold) X(load) X(verify) X(publish)             \
-	X(config) X(version)
+	X(run) X(setup) X(watch) X(extract) X(ingest) X(bronze) X(gold) X(load) X(verify) X(publish)             \
+	X(dead) X(rebuild) X(config) X(version)
 
 #define X(name) extern const struct command cmd_##name;
 COMMANDS(X)

@@ -15,7 +15,7 @@
 #include "warehouse/warehouse.h"
 
 #define STAGES(X)                                                                                         \
-	X(extract, "", "pages of each new snapshot become messages on the topic")                        \
+	X(extract, NULL, "pages of each new snapshot become messages on the topic")                        \
 	X(ingest, "extract", "deliveries of the subscription become raw objects")                        \
 	X(bronze, "ingest", "complete snapshots become clean Parquet, partition by partition")           \
 	X(gold, "bronze", "charts and dimensions, for playlist groups with a changed partition")         \
@@ -30,7 +30,7 @@ enum stage {
 	STAGE_COUNT
 };
 struct stage_info {
-	const char *name, *needs, *what; /* needs: "" or the stage before */
+	const char *name, *needs, *what; /* needs: NULL or the stage before */
 };
 extern const struct stage_info stage_info[STAGE_COUNT];
 /* The same as specs of a plan, STAGE_COUNT of them. */
