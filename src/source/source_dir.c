@@ -178,7 +178,7 @@ static enum rc dir_fetch(struct source *s, struct slice id, int64_t snapshot_at,
 	TRY(playlist_folder(d, id, &names, &playlist, err));
 	struct slice folder = arena_printf(&names, "%s/%s", playlist.ptr, time_folder(snapshot_at).s);
 	bool there;
-	int64_t pages;
+	int64_t pages = 0;
 	TRY(is_folder(folder.ptr, &there, err));
 	if (!there)
 		return err_set(err, RC_NOT_FOUND, "%s: no such snapshot", folder.ptr);
