@@ -23,7 +23,7 @@ const struct stage_info stage_info[STAGE_COUNT] = {
 const struct task_spec *pipeline_specs(void)
 {
 	static const struct task_spec spec[STAGE_COUNT] = {
-#define X(name, needs, what) { .name = #name, .help = what, .needs = { needs } },
+#define X(name, needs, what) { #name, what, { needs } },
 		STAGES(X)
 #undef X
 	};
