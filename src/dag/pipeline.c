@@ -38,6 +38,9 @@ enum stage stage_find(const char *name)
 	return s;
 }
 
+/* Ingest waits for fsync, not for processors: the file system gathers what comes at once. */
+#define INGEST_THREADS 16
+
 struct pipeline {
 	const struct pipeline_options *o;
 	struct file_lock *lock;
@@ -136,6 +139,7 @@ static enum rc stage_ingest(struct pipeline *p, struct stage_result *out, struct
 		.clock = o->clock,
 		.run_id = o->run_id,
 		.page_limit_bytes = o->page_limit_bytes,
+		.threads = INGEST_THREADS,
 		.wait_ms_max = o->wait_ms_max,
 		.on_progress = on_step,
 		.ctx = p,

@@ -2,7 +2,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "raw/extract.h"
 #include "raw/key.h"
@@ -13,7 +15,8 @@
 #define PULL_MESSAGES 100
 #define PULL_BYTES ((size_t) 32 << 20)
 #define POLL_MS 200
-#define MEMORY_BYTES (2 * PULL_BYTES + 2 * (size_t) BUS_MESSAGE_BYTES_MAX + 16 * MANIFEST_BYTES_MAX)
+#define PULL_MEMORY_BYTES (2 * PULL_BYTES + 2 * (size_t) BUS_MESSAGE_BYTES_MAX)
+#define MESSAGE_MEMORY_BYTES (32 * MANIFEST_BYTES_MAX) /* a limit, not a use: a manifest may be that large */
 
 /* What a message says it is, checked. */
 struct parcel {
@@ -88,7 +91,6 @@ static enum rc look_complete(const struct ingest_options *o, const struct parcel
 		return rc == RC_NOT_FOUND ? RC_OK : rc;
 	if (s.complete) {
 		out->completed++;
-		metric_add(METRIC_snapshots_completed, 1);
 		log_debug("ingest", "%.*s at %s is complete", SLICE_FMT(p->playlist_id), time_rfc3339(p->snapshot_at).s);
 	}
 	return RC_OK;
@@ -156,7 +158,7 @@ static enum rc effect(const struct ingest_options *o, const struct bus_message *
 enum rc ingest_message(const struct ingest_options *o, const struct bus_message *m, struct ingest_result *out,
                        struct err *err)
 {
-	CLEANUP(arena_done) struct arena scratch = arena_new(MEMORY_BYTES);
+	CLEANUP(arena_done) struct arena scratch = arena_new(MESSAGE_MEMORY_BYTES);
 	struct state_receipt receipt = { 0 };
 	TRY(effect(o, m, &scratch, &receipt, out, err));
 	if (receipt.key.ptr && o->state)
@@ -164,22 +166,65 @@ enum rc ingest_message(const struct ingest_options *o, const struct bus_message 
 	return RC_OK;
 }
 
-/* Effects, then receipts, then the acknowledgement: what is done of a batch that stops midway is acknowledged too. */
-static enum rc take_batch(const struct ingest_options *o, const struct bus_delivery *d, size_t count, struct arena *arena,
-                          struct ingest_result *out, struct err *err)
+/* One delivery of a batch: its own memory and its own counts, so that several can be worked on at once. */
+struct slot {
+	const struct ingest_options *o;
+	const struct bus_delivery *delivery;
+	struct arena arena;
+	struct state_receipt receipt;
+	struct ingest_result counts;
+	bool done;
+};
+
+static enum rc work_slot(void *ctx, size_t i, struct err *err)
+{
+	struct slot *s = (struct slot *) ctx + i;
+	TRY(effect(s->o, &s->delivery->message, &s->arena, &s->receipt, &s->counts, err));
+	s->done = true;
+	return RC_OK;
+}
+
+static void add_counts(struct ingest_result *sum, const struct ingest_result *one)
+{
+	sum->received += one->received;
+	sum->objects += one->objects;
+	sum->twice += one->twice;
+	sum->skipped += one->skipped;
+	sum->quarantined += one->quarantined;
+	sum->completed += one->completed;
+}
+
+/* Two that put the last objects of a snapshot at once both find it complete. */
+static bool seen_complete(const struct slot *slot, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (slot[k].counts.completed && slot[k].receipt.snapshot_at == slot[i].receipt.snapshot_at &&
+		    slice_eq(slot[k].receipt.playlist_id, slot[i].receipt.playlist_id))
+			return true;
+	return false;
+}
+
+/* Effects (side by side: they wait for the disk, not for each other), then receipts, then the acknowledgement: what is done of a
+ * batch that stops midway is acknowledged too. */
+static enum rc work_batch(struct slot *slot, size_t count, const struct ingest_options *o, struct ingest_result *out,
+                          struct err *err)
 {
 	struct state_receipt receipt[PULL_MESSAGES];
-	struct slice ack_id[PULL_MESSAGES];
-	size_t receipts = 0, done = 0;
-	enum rc rc = RC_OK;
-	for (; done < count; done++) {
-		struct state_receipt r = { 0 };
-		rc = effect(o, &d[done].message, arena, &r, out, err);
-		if (rc != RC_OK)
-			break;
-		if (r.key.ptr)
-			receipt[receipts++] = r;
-		ack_id[done] = d[done].ack_id;
+	struct slice ack_id[PULL_MESSAGES], back[PULL_MESSAGES];
+	size_t receipts = 0, done = 0, undone = 0;
+	struct err why = { 0 };
+	enum rc rc = thread_each(count, o->threads, work_slot, slot, &why);
+	for (size_t i = 0; i < count; i++) {
+		if (seen_complete(slot, i))
+			slot[i].counts.completed = 0;
+		metric_add(METRIC_snapshots_completed, slot[i].counts.completed);
+		add_counts(out, &slot[i].counts);
+		if (slot[i].done && slot[i].receipt.key.ptr)
+			receipt[receipts++] = slot[i].receipt;
+		if (slot[i].done)
+			ack_id[done++] = slot[i].delivery->ack_id;
+		else
+			back[undone++] = slot[i].delivery->ack_id;
 	}
 	if (receipts && o->state)
 		TRY_WRAP(state_receipts_add(o->state, receipt, receipts, err), err, "receipts");
@@ -187,12 +232,23 @@ static enum rc take_batch(const struct ingest_options *o, const struct bus_deliv
 	metric_add(METRIC_messages_acked, (int64_t) done);
 	if (rc == RC_OK)
 		return RC_OK;
-	struct slice back[PULL_MESSAGES];
-	for (size_t i = done; i < count; i++)
-		back[i - done] = d[i].ack_id;
 	/* given back at once; when that fails too they come back by themselves */
-	(void) !bus_modify_deadline(o->bus, SUBSCRIPTION, back, count - done, 0, NULL);
-	metric_add(METRIC_messages_nacked, (int64_t) (count - done));
+	(void) !bus_modify_deadline(o->bus, SUBSCRIPTION, back, undone, 0, NULL);
+	metric_add(METRIC_messages_nacked, (int64_t) undone);
+	if (err)
+		*err = why;
+	return rc;
+}
+
+static enum rc take_batch(const struct ingest_options *o, const struct bus_delivery *d, size_t count,
+                          struct ingest_result *out, struct err *err)
+{
+	CLEANUP(mem_freep) struct slot *slot = mem_alloc_array(count, sizeof *slot);
+	for (size_t i = 0; i < count; i++)
+		slot[i] = (struct slot){ .o = o, .delivery = &d[i], .arena = arena_new(MESSAGE_MEMORY_BYTES) };
+	enum rc rc = work_batch(slot, count, o, out, err);
+	for (size_t i = 0; i < count; i++)
+		arena_done(&slot[i].arena);
 	return rc;
 }
 
@@ -200,7 +256,7 @@ static enum rc take_batch(const struct ingest_options *o, const struct bus_deliv
 static enum rc drain_dead(const struct ingest_options *o, struct ingest_result *out, struct err *err)
 {
 	for (;;) {
-		CLEANUP(arena_done) struct arena scratch = arena_new(MEMORY_BYTES);
+		CLEANUP(arena_done) struct arena scratch = arena_new(PULL_MEMORY_BYTES);
 		struct bus_delivery *d;
 		size_t count;
 		enum rc rc = bus_pull(o->bus, DEAD_SUBSCRIPTION, PULL_MESSAGES, PULL_BYTES, &scratch, &d, &count, err);
@@ -240,13 +296,13 @@ enum rc ingest_run(const struct ingest_options *o, struct ingest_result *out, st
 	for (;;) {
 		if (o->stop && *o->stop)
 			return err_set(err, RC_RETRY, "stopped: run the command again to go on");
-		CLEANUP(arena_done) struct arena scratch = arena_new(MEMORY_BYTES);
+		CLEANUP(arena_done) struct arena scratch = arena_new(PULL_MEMORY_BYTES);
 		struct bus_delivery *d;
 		size_t count;
 		TRY_WRAP(bus_pull(o->bus, SUBSCRIPTION, PULL_MESSAGES, PULL_BYTES, &scratch, &d, &count, err), err, "pull from %s",
 		         SUBSCRIPTION);
 		if (count) {
-			TRY_WRAP(take_batch(o, d, count, &scratch, out, err), err, "ingest");
+			TRY_WRAP(take_batch(o, d, count, out, err), err, "ingest");
 			waited_ms = 0;
 			if (o->on_progress)
 				o->on_progress(o->ctx, (size_t) out->received, 0);

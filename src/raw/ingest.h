@@ -20,6 +20,7 @@ struct ingest_options {
 	struct clock *clock;
 	const char *run_id;
 	size_t page_limit_bytes;
+	int threads; /* deliveries worked on side by side; 0 = 1 */
 	int64_t wait_ms_max; /* how long to wait for messages that are backing off or leased by another consumer */
 	void (*on_progress)(void *ctx, size_t done, size_t waiting);
 	void *ctx;
