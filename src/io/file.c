@@ -119,7 +119,7 @@ enum rc file_stat(const char *path, struct file_info *out, struct err *err)
 	struct stat st;
 	*out = (struct file_info){ 0 };
 	if (stat(path, &st) != 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
+		if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
 			return RC_OK;
 		return err_errno(err, errno, "cannot look at %s", path);
 	}
