@@ -14,7 +14,7 @@
  *
  * Dead letters are not lost for want of a subscription: create_subscription makes the dead-letter topic, setup a
  * subscription on it, and the embedded backends keep what was forwarded to a topic with no matching subscription until
- * one is created.  Leases and back-offs end at most 600 s after `now`, also when the clock jumps back.
+ * one is created.  Leases and back-offs end at most 660 s from now, also when the clock jumps back.
  *
  * Errors: RC_NOT_FOUND (no such topic or subscription), RC_REJECT (over a limit, malformed filter or name), RC_RETRY, RC_FATAL.
  * Safe for several processes; a handle belongs to one thread at a time.  A new backend is one .c file, one constructor

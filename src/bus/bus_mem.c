@@ -282,6 +282,14 @@ static enum rc lease(struct pull *p, struct subscription *s, struct delivery *d,
 	return RC_OK;
 }
 
+/* What is ready once stays so, wherever the clock goes. */
+static void return_due(struct subscription *s, int64_t now)
+{
+	for (struct delivery *d = s->delivery; d; d = d->next)
+		if (delivery_is_due(d->due_ms, now))
+			d->state = DELIVERY_READY;
+}
+
 static enum rc mem_pull(struct bus *base, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
                         struct bus_delivery **out, size_t *out_count, struct err *err)
 {
@@ -293,9 +301,10 @@ static enum rc mem_pull(struct bus *base, const char *sub, size_t max, size_t ma
 		return err_set(err, RC_REJECT, "subscription '%s': no room for %zu deliveries in the caller's arena", sub, max);
 	struct pull p = { .max = max, .max_bytes = max_bytes, .arena = arena };
 	p.delivery = arena_alloc_array(arena, max, sizeof *p.delivery);
+	return_due(s, now);
 	for (struct delivery *d = s->delivery, *next; d && !p.full; d = next) {
 		next = d->next;
-		if (d->state != DELIVERY_READY && !delivery_is_due(d->due_ms, now))
+		if (d->state != DELIVERY_READY)
 			continue;
 		if (is_spent(s, d->attempt))
 			forward(b, s, d);

@@ -132,16 +132,17 @@ static enum rc publish_one(struct bus_sqlite *b, int64_t topic_id, const struct 
 }
 
 static enum rc publish_all(struct bus_sqlite *b, const char *topic, const struct bus_message *message, size_t count,
-                           int64_t now, int64_t *out_id, struct err *err)
+                           int64_t *out_now, int64_t *out_id, struct err *err)
 {
 	CLEANUP(subscribers_done) struct subscribers subscribers = { 0 };
 	int64_t topic_id;
 	TRY(db_begin(b->db, err));
 	CLEANUP(db_rollbackp) struct db *transaction = b->db;
+	*out_now = clock_now_ms(b->clock); /* under the lock: times grow as ids do */
 	TRY(bus_sqlite_topic(b, topic, &topic_id, err));
 	TRY(subscribers_load(b, topic_id, &subscribers, err));
 	for (size_t i = 0; i < count; i++)
-		TRY(publish_one(b, topic_id, &subscribers, &message[i], now, false, &out_id[i], err));
+		TRY(publish_one(b, topic_id, &subscribers, &message[i], *out_now, false, &out_id[i], err));
 	return db_commit(transaction, err);
 }
 
@@ -152,8 +153,8 @@ enum rc bus_sqlite_publish(struct bus *base, const char *topic, struct bus_messa
 	if (!arena_fits(arena, count * 32))
 		return err_set(err, RC_REJECT, "topic '%s': no room for %zu message ids in the caller's arena", topic, count);
 	CLEANUP(mem_freep) int64_t *id = mem_alloc_array(count, sizeof *id);
-	int64_t now = clock_now_ms(b->clock);
-	TRY_WRAP(publish_all(b, topic, message, count, now, id, err), err, "publish to topic '%s'", topic);
+	int64_t now;
+	TRY_WRAP(publish_all(b, topic, message, count, &now, id, err), err, "publish to topic '%s'", topic);
 	for (size_t i = 0; i < count; i++) {
 		message[i].id = arena_printf(arena, "%lld", (long long) id[i]);
 		message[i].publish_time_ms = now;

@@ -178,6 +178,7 @@ static enum rc pull_all(struct pull *p, struct err *err)
 {
 	TRY(db_begin(p->b->db, err));
 	CLEANUP(db_rollbackp) struct db *transaction = p->b->db;
+	p->now = clock_now_ms(p->b->clock); /* not before the wait for the lock: others have written younger times since */
 	TRY(bus_sqlite_subscription(p->b, p->name, &p->sub, err));
 	TRY(return_due(p->b, p->sub.id, p->now, err));
 	TRY(fill(p, err));
@@ -188,7 +189,7 @@ enum rc bus_sqlite_pull(struct bus *base, const char *sub, size_t max, size_t ma
                         struct bus_delivery **out, size_t *out_count, struct err *err)
 {
 	struct bus_sqlite *b = bus_sqlite_of(base);
-	struct pull p = { .b = b, .name = sub, .now = clock_now_ms(b->clock), .max = max, .max_bytes = max_bytes, .arena = arena };
+	struct pull p = { .b = b, .name = sub, .max = max, .max_bytes = max_bytes, .arena = arena };
 	if (!arena_fits(arena, max * sizeof *p.delivery))
 		return err_set(err, RC_REJECT, "subscription '%s': no room for %zu deliveries in the caller's arena", sub, max);
 	p.delivery = arena_alloc_array(arena, max, sizeof *p.delivery);

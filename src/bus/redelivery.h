@@ -14,8 +14,9 @@
 /* Stored in bus.db: do not renumber. */
 enum delivery_state { DELIVERY_READY = 0, DELIVERY_LEASED = 1, DELIVERY_BACKOFF = 2 };
 
-/* No lease and no back-off ends later than this after now: one that does was made before the clock jumped back. */
-#define DELIVERY_HOLD_MS_MAX 600000
+/* Leases and back-offs last at most 600 s.  One that ends later than this was made before the clock jumped back; the
+ * minute more leaves room for a clock that is only being set right. */
+#define DELIVERY_HOLD_MS_MAX (600000 + 60000)
 
 /* A time that has come, or that the clock's jump has made unreachable. */
 static inline bool delivery_is_due(int64_t due_ms, int64_t now_ms)

@@ -1,0 +1,542 @@
+/* What only the embedded bus promises: that it is still there after closing, that several processes share it, that old
+ * files open, and that its tables stay consistent. */
+#include "bus/bus.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "io/db.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOW_MS INT64_C(1700000000123)
+#define SOME_BYTES ((size_t) 1 << 20)
+
+#define ok(call)                                                    \
+	do {                                                        \
+		struct err err = { 0 };                             \
+		if ((call) != RC_OK)                                \
+			fail_msg("line %d: %s", __LINE__, err.msg); \
+	} while (0)
+
+static const char *temp_path(void)
+{
+	static char path[512];
+	(void) snprintf(path, sizeof path, "%s/bus.db", test_tmpdir());
+	return path;
+}
+
+static struct bus *open_bus(const char *path, struct clock *clock)
+{
+	struct bus *bus = NULL;
+	ok(bus_sqlite_open(path, clock, &bus, &err));
+	return bus;
+}
+
+static const struct bus_subscription plain = {
+	.name = "sub-a", .topic = "topic-a", .filter = "", .ack_deadline_s = 600, .dead_letter_topic = "",
+};
+
+static void setup(struct bus *bus, const struct bus_subscription *sub)
+{
+	ok(bus_create_topic(bus, sub->topic, &err));
+	ok(bus_create_subscription(bus, sub, &err));
+}
+
+static void publish(struct bus *bus, const char *topic, size_t count)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+	struct bus_message m[100];
+	assert_true(count <= COUNT_OF(m));
+	for (size_t i = 0; i < count; i++)
+		m[i] = (struct bus_message){ .data = arena_printf(&arena, "message %zu", i) };
+	ok(bus_publish(bus, topic, m, count, &arena, &err));
+}
+
+/* ---- the tables themselves ---- */
+
+#define read_one(db, sql)                                                \
+	({                                                               \
+		struct db_stmt *stmt_;                                   \
+		bool row_;                                               \
+		ok(db_query(db, sql, &stmt_, &err));                     \
+		ok(db_step(stmt_, &row_, &err));                         \
+		int64_t value_ = row_ ? db_column_int(stmt_, 0) : -1;    \
+		db_done(stmt_);                                          \
+		value_;                                                  \
+	})
+
+/* Every count agrees with what it counts. */
+static void check_tables(const char *path)
+{
+	static const struct db_migration known[] = { { "" } };
+	CLEANUP(db_closep) struct db *db = NULL;
+	ok(db_open(path, known, 1, &db, &err));
+	assert_int_equal(read_one(db, "SELECT count(*) FROM messages m WHERE pending <>"
+	                              " (SELECT count(*) FROM deliveries d WHERE d.message_id = m.message_id)"), 0);
+	assert_int_equal(read_one(db, "SELECT count(*) FROM deliveries WHERE message_id NOT IN (SELECT message_id FROM messages)"), 0);
+	assert_int_equal(read_one(db, "SELECT count(*) FROM messages WHERE message_id NOT IN (SELECT message_id FROM bodies)"), 0);
+	assert_int_equal(read_one(db, "SELECT count(*) FROM bodies WHERE message_id NOT IN (SELECT message_id FROM messages)"), 0);
+	assert_int_equal(read_one(db, "SELECT count(*) FROM messages m JOIN bodies b USING (message_id)"
+	                              " WHERE length(b.data) <> m.data_bytes"), 0);
+	assert_int_equal(read_one(db, "SELECT count(*) FROM deliveries WHERE state NOT IN (0, 1, 2) OR (state = 0) <> (due_ms = 0)"), 0);
+	assert_int_equal(read_one(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
+	assert_int_equal(read_one(db, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+}
+
+static int64_t count_rows(const char *path)
+{
+	static const struct db_migration known[] = { { "" } };
+	CLEANUP(db_closep) struct db *db = NULL;
+	ok(db_open(path, known, 1, &db, &err));
+	return read_one(db, "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM bodies) + (SELECT count(*) FROM deliveries)");
+}
+
+static void what_everyone_acknowledged_is_deleted(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	struct bus_subscription other = plain;
+	other.name = "sub-b";
+	struct bus *bus = open_bus(path, &clock.base);
+	setup(bus, &plain);
+	setup(bus, &other);
+	publish(bus, "topic-a", 50);
+	static const char *const name[] = { "sub-a", "sub-b" };
+	for (size_t i = 0; i < 2; i++) {
+		CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+		struct bus_delivery *d;
+		size_t count;
+		ok(bus_pull(bus, name[i], 100, SOME_BYTES, &arena, &d, &count, &err));
+		assert_int_equal(count, 50);
+		struct slice id[50];
+		for (size_t j = 0; j < count; j++)
+			id[j] = d[j].ack_id;
+		ok(bus_ack(bus, name[i], id, count, &err));
+		assert_int_equal(count_rows(path), i == 0 ? 150 : 0);
+	}
+	bus_close(bus);
+	check_tables(path);
+}
+
+static void everything_is_there_after_reopening(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	struct bus_subscription sub = plain;
+	sub.filter = "NOT attributes:x";
+	sub.backoff_min_ms = 1000;
+	sub.backoff_max_ms = 4000;
+	CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+	struct bus_delivery *d, *again;
+	size_t count;
+	CLEANUP(bus_closep) struct bus *bus = open_bus(path, &clock.base);
+	setup(bus, &sub);
+	publish(bus, "topic-a", 4);
+	ok(bus_pull(bus, "sub-a", 2, SOME_BYTES, &arena, &d, &count, &err));
+	bus_close(bus);
+
+	bus = open_bus(path, &clock.base);
+	setup(bus, &sub); /* as setup does each time */
+	struct bus_stats s;
+	ok(bus_stats(bus, "sub-a", &s, &err));
+	assert_true(s.leased == 2 && s.waiting == 2);
+	ok(bus_ack(bus, "sub-a", &d[0].ack_id, 1, &err));
+	ok(bus_modify_deadline(bus, "sub-a", &d[1].ack_id, 1, 0, &err));
+	bus_close(bus);
+
+	bus = open_bus(path, &clock.base);
+	clock_fake_advance_ms(&clock, 999);
+	ok(bus_pull(bus, "sub-a", 10, SOME_BYTES, &arena, &again, &count, &err));
+	assert_int_equal(count, 2); /* the two that nobody had; the other one backs off */
+	clock_fake_advance_ms(&clock, 1);
+	ok(bus_pull(bus, "sub-a", 10, SOME_BYTES, &arena, &again, &count, &err));
+	assert_int_equal(count, 1);
+	assert_int_equal(again[0].attempt, 2);
+	assert_true(slice_eq(again[0].message.id, d[1].message.id) && slice_eq(again[0].message.data, d[1].message.data));
+	check_tables(path);
+}
+
+static void ids_are_never_used_again(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	int64_t last = 0;
+	for (int round = 0; round < 3; round++) {
+		CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+		CLEANUP(bus_closep) struct bus *bus = open_bus(path, &clock.base);
+		struct bus_delivery *d;
+		size_t count;
+		int64_t id;
+		setup(bus, &plain);
+		publish(bus, "topic-a", 1);
+		ok(bus_pull(bus, "sub-a", 10, SOME_BYTES, &arena, &d, &count, &err));
+		assert_int_equal(count, 1);
+		assert_true(slice_to_int(d[0].message.id, &id) && id > last);
+		last = id;
+		ok(bus_ack(bus, "sub-a", &d[0].ack_id, 1, &err));
+	}
+}
+
+/* ---- files of other versions ---- */
+
+static char *read_fixture(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	if (!f)
+		fail_msg("%s: run the tests at the top of the checkout", path);
+	static char text[1 << 16];
+	size_t len = fread(text, 1, sizeof text - 1, f);
+	text[len] = '\0';
+	(void) fclose(f);
+	return text;
+}
+
+/* tests/fixtures/bus-schema-1.sql was written by the first release: it is never edited, and neither is its migration. */
+static void a_database_of_schema_1_opens_with_all_it_holds(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	struct db *old = NULL;
+	ok(db_open(path, NULL, 0, &old, &err));
+	ok(db_exec(old, read_fixture("tests/fixtures/bus-schema-1.sql"), &err));
+	db_close(old);
+
+	CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+	CLEANUP(bus_closep) struct bus *bus = open_bus(path, &clock.base);
+	struct bus_delivery *d;
+	size_t count;
+	ok(bus_pull(bus, "old-sub", 10, SOME_BYTES, &arena, &d, &count, &err));
+	assert_int_equal(count, 2);
+	assert_true(slice_is(d[0].message.data, "kept since schema 1") && d[0].attempt == 3);
+	assert_true(slice_is(bus_attr_get(&d[0].message, "kind"), "page") && slice_is(d[0].message.ordering_key, "o"));
+	assert_true(slice_is(d[1].message.data, "never given out") && d[1].attempt == 1);
+	bus_close(TAKE(bus));
+	check_tables(path);
+
+	/* A fresh database has the same shape as one that came all the way. */
+	const char *fresh = temp_path();
+	bus_close(open_bus(fresh, &clock.base));
+	char *shape[2] = { NULL };
+	const char *paths[2] = { path, fresh };
+	for (size_t i = 0; i < 2; i++) {
+		static const struct db_migration known[] = { { "" } };
+		CLEANUP(db_closep) struct db *db = NULL;
+		struct db_stmt *q;
+		bool row;
+		ok(db_open(paths[i], known, 1, &db, &err));
+		ok(db_query(db, "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)", &q, &err));
+		ok(db_step(q, &row, &err));
+		shape[i] = arena_strdup(&arena, db_column_text(q, 0));
+		db_done(q);
+	}
+	assert_string_equal(shape[0], shape[1]);
+}
+
+static void a_database_of_a_newer_schema_is_refused(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	struct bus *bus = open_bus(path, &clock.base);
+	setup(bus, &plain);
+	bus_close(bus);
+	struct db *db = NULL;
+	static const struct db_migration newer[] = { { "" }, { "ALTER TABLE messages RENAME TO log" }, { "" } };
+	ok(db_open(path, newer, COUNT_OF(newer), &db, &err));
+	db_close(db);
+	struct err err = { 0 };
+	bus = NULL;
+	assert_int_equal(bus_sqlite_open(path, &clock.base, &bus, &err), RC_FATAL);
+	assert_null(bus);
+	assert_non_null(strstr(err.msg, "bus.db: written by a newer sargam (schema 3, this one knows 1): install"));
+}
+
+/* ---- several processes ---- */
+
+enum { PROCESSES = 6, MESSAGES = 300 };
+
+/* Pulls, acknowledges three of four, gives the others back, and writes down every lease it had. */
+static void consume(const char *path, FILE *out, uint64_t seed)
+{
+	CLEANUP(bus_closep) struct bus *bus = open_bus(path, clock_system());
+	struct rand_gen g = rand_new(seed);
+	for (;;) {
+		CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+		struct bus_delivery *d;
+		struct bus_stats s;
+		size_t count;
+		ok(bus_pull(bus, "sub-a", 1 + rand_below(&g, 20), SOME_BYTES, &arena, &d, &count, &err));
+		for (size_t i = 0; i < count; i++) {
+			bool good = !rand_chance(&g, 4);
+			if (good)
+				ok(bus_ack(bus, "sub-a", &d[i].ack_id, 1, &err));
+			else
+				ok(bus_modify_deadline(bus, "sub-a", &d[i].ack_id, 1, 0, &err));
+			fprintf(out, "%.*s %d %d\n", SLICE_FMT(d[i].message.id), d[i].attempt, good);
+		}
+		ok(bus_stats(bus, "sub-a", &s, &err));
+		if (s.waiting == 0 && s.leased == 0)
+			return;
+	}
+}
+
+static void no_two_processes_ever_hold_the_same_lease(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	char file[PROCESSES][600];
+	pid_t child[PROCESSES];
+	uint64_t seed = test_seed();
+	struct bus *bus = open_bus(path, clock_system());
+	setup(bus, &plain);
+	for (int i = 0; i < MESSAGES / 100; i++)
+		publish(bus, "topic-a", 100);
+	bus_close(bus);
+	for (int p = 0; p < PROCESSES; p++) {
+		(void) snprintf(file[p], sizeof file[p], "%s.%d", path, p);
+		child[p] = fork();
+		if (child[p] == 0) {
+			FILE *out = fopen(file[p], "w");
+			consume(path, out, seed + (uint64_t) p);
+			_exit(fclose(out) ? 1 : 0);
+		}
+	}
+	for (int p = 0; p < PROCESSES; p++) {
+		int status;
+		assert_int_equal(waitpid(child[p], &status, 0), child[p]);
+		assert_int_equal(status, 0);
+	}
+	static bool seen[MESSAGES + 1][64];
+	static int good[MESSAGES + 1];
+	memset(seen, 0, sizeof seen);
+	memset(good, 0, sizeof good);
+	for (int p = 0; p < PROCESSES; p++) {
+		FILE *in = fopen(file[p], "r");
+		int id, attempt, was_good;
+		while (fscanf(in, "%d %d %d", &id, &attempt, &was_good) == 3) {
+			assert_true(id >= 1 && id <= MESSAGES && attempt >= 1 && attempt < 64);
+			assert_false(seen[id][attempt]);
+			seen[id][attempt] = true;
+			good[id] += was_good;
+		}
+		(void) fclose(in);
+	}
+	for (int id = 1; id <= MESSAGES; id++)
+		assert_int_equal(good[id], 1);
+	assert_int_equal(count_rows(path), 0);
+	check_tables(path);
+}
+
+/* ---- the memory backend as a model ---- */
+
+struct pair {
+	struct bus *bus[2];
+	struct clock_fake clock[2];
+	struct arena arena;
+	struct rand_gen g;
+	struct slice ack_id[4000]; /* every one ever given, of any subscription */
+	size_t ack_ids;
+};
+
+static const struct bus_subscription pool[] = {
+	{ "sub-all", "topic-a", "", 10, 0, 0, "", 0 },
+	{ "sub-some", "topic-a", "attributes:x OR attributes.y = \"1\"", 60, 100, 2000, "topic-dead", 5 },
+	{ "sub-prefix", "topic-a", "hasPrefix(attributes.y, \"1\")", 600, 600000, 600000, "topic-dead", 6 },
+	{ "sub-dead", "topic-dead", "NOT attributes:x", 10, 50, 50, "", 0 },
+	{ "sub-dead-2", "topic-dead", "", 30, 0, 1000, "topic-a", 5 }, /* round and round */
+};
+static const char *random_subscription(struct pair *p)
+{
+	return pool[rand_below(&p->g, COUNT_OF(pool))].name;
+}
+
+static void same_error(enum rc rc[2], struct err err[2])
+{
+	if (rc[0] != rc[1] || (rc[0] != RC_OK && rc[0] != RC_NOT_FOUND))
+		fail_msg("sqlite: %s %s; mem: %s %s", rc_name(rc[0]), err[0].msg, rc_name(rc[1]), err[1].msg);
+}
+
+static void do_publish(struct pair *p)
+{
+	struct bus_attr attr[2];
+	struct bus_message m[2][3];
+	size_t count = 1 + rand_below(&p->g, 3), attrs = 0;
+	if (rand_chance(&p->g, 2))
+		attr[attrs++] = (struct bus_attr){ SLICE("x"), SLICE("0") };
+	if (rand_chance(&p->g, 2))
+		attr[attrs++] = (struct bus_attr){ SLICE("y"), rand_chance(&p->g, 2) ? SLICE("1") : SLICE("12") };
+	for (size_t i = 0; i < count; i++)
+		m[0][i] = m[1][i] = (struct bus_message){
+			.data = arena_printf(&p->arena, "%llu", (unsigned long long) rand_below(&p->g, 1000000)),
+			.attr = attr,
+			.attr_count = attrs,
+		};
+	for (size_t b = 0; b < 2; b++)
+		ok(bus_publish(p->bus[b], "topic-a", m[b], count, &p->arena, &err));
+	for (size_t i = 0; i < count; i++)
+		assert_true(slice_eq(m[0][i].id, m[1][i].id));
+}
+
+static void same_delivery(const struct bus_delivery *a, const struct bus_delivery *b)
+{
+	assert_int_equal(a->attempt, b->attempt);
+	assert_true(slice_eq(a->ack_id, b->ack_id));
+	assert_true(slice_eq(a->message.id, b->message.id) && slice_eq(a->message.data, b->message.data));
+	assert_int_equal(a->message.publish_time_ms, b->message.publish_time_ms);
+	assert_int_equal(a->message.attr_count, b->message.attr_count);
+	for (size_t i = 0; i < a->message.attr_count; i++)
+		assert_true(slice_eq(a->message.attr[i].key, b->message.attr[i].key) &&
+		            slice_eq(a->message.attr[i].value, b->message.attr[i].value));
+}
+
+static void do_pull(struct pair *p)
+{
+	const char *sub = random_subscription(p);
+	size_t max = 1 + rand_below(&p->g, 8), max_bytes = rand_below(&p->g, 30), count[2];
+	struct bus_delivery *d[2];
+	enum rc rc[2];
+	struct err err[2] = { 0 };
+	for (size_t b = 0; b < 2; b++)
+		rc[b] = bus_pull(p->bus[b], sub, max, max_bytes, &p->arena, &d[b], &count[b], &err[b]);
+	same_error(rc, err);
+	assert_int_equal(count[0], count[1]);
+	for (size_t i = 0; i < count[0]; i++) {
+		same_delivery(&d[0][i], &d[1][i]);
+		if (p->ack_ids < COUNT_OF(p->ack_id))
+			p->ack_id[p->ack_ids++] = d[0][i].ack_id;
+	}
+}
+
+/* Mostly young ack ids, sometimes very old ones, sometimes on the wrong subscription. */
+static void do_ack_or_modify(struct pair *p, bool ack, int64_t seconds)
+{
+	size_t young = p->ack_ids < 20 || rand_chance(&p->g, 5) ? 0 : p->ack_ids - 20;
+	if (!p->ack_ids)
+		return;
+	struct slice id[3];
+	const char *sub = NULL;
+	size_t count = 1 + rand_below(&p->g, 3);
+	for (size_t i = 0; i < count; i++)
+		id[i] = p->ack_id[young + rand_below(&p->g, p->ack_ids - young)];
+	for (size_t s = 0; s < COUNT_OF(pool); s++) { /* on each: only one of them knows it */
+		sub = pool[s].name;
+		enum rc rc[2];
+		struct err err[2] = { 0 };
+		for (size_t b = 0; b < 2; b++)
+			rc[b] = ack ? bus_ack(p->bus[b], sub, id, count, &err[b])
+			            : bus_modify_deadline(p->bus[b], sub, id, count, seconds, &err[b]);
+		same_error(rc, err);
+	}
+}
+
+static void do_stats(struct pair *p)
+{
+	for (size_t i = 0; i < COUNT_OF(pool); i++) {
+		struct bus_stats s[2];
+		enum rc rc[2];
+		struct err err[2] = { 0 };
+		for (size_t b = 0; b < 2; b++)
+			rc[b] = bus_stats(p->bus[b], pool[i].name, &s[b], &err[b]);
+		same_error(rc, err);
+		assert_int_equal(s[0].waiting, s[1].waiting);
+		assert_int_equal(s[0].leased, s[1].leased);
+		assert_int_equal(s[0].oldest_unacked_ms, s[1].oldest_unacked_ms);
+		assert_int_equal(s[0].next_delivery_ms, s[1].next_delivery_ms);
+	}
+}
+
+static void do_advance(struct pair *p)
+{
+	int64_t ms = (int64_t) rand_below(&p->g, rand_chance(&p->g, 4) ? 400000 : 3000);
+	if (rand_chance(&p->g, 20))
+		ms = -(int64_t) rand_below(&p->g, 2000000);
+	for (size_t b = 0; b < 2; b++)
+		clock_fake_advance_ms(&p->clock[b], ms);
+}
+
+static void step(struct pair *p)
+{
+	switch (rand_below(&p->g, 12)) {
+	case 0:
+	case 1:
+		do_publish(p);
+		break;
+	case 2:
+	case 3:
+	case 4:
+	case 5:
+		do_pull(p);
+		break;
+	case 6:
+		do_ack_or_modify(p, true, 0);
+		break;
+	case 7:
+	case 8:
+		do_ack_or_modify(p, false, 0);
+		break;
+	case 9:
+		do_ack_or_modify(p, false, 1 + (int64_t) rand_below(&p->g, 600));
+		break;
+	case 10:
+		do_advance(p);
+		break;
+	default: {
+		const struct bus_subscription *sub = &pool[rand_below(&p->g, COUNT_OF(pool))];
+		enum rc rc[2];
+		struct err err[2] = { 0 };
+		for (size_t b = 0; b < 2; b++)
+			rc[b] = bus_create_subscription(p->bus[b], sub, &err[b]);
+		same_error(rc, err);
+	}
+	}
+	do_stats(p);
+}
+
+static void both_embedded_buses_do_the_same(void **state)
+{
+	(void) state;
+	static struct pair p;
+	const char *path = temp_path();
+	p = (struct pair){ .arena = arena_new((size_t) 64 << 20), .g = rand_fork(test_seed(), "bus", 0) };
+	for (size_t b = 0; b < 2; b++)
+		clock_fake_init(&p.clock[b], NOW_MS);
+	p.bus[0] = open_bus(path, &p.clock[0].base);
+	p.bus[1] = bus_mem_open(&p.clock[1].base);
+	for (size_t b = 0; b < 2; b++)
+		ok(bus_create_topic(p.bus[b], "topic-a", &err));
+	for (int i = 0; i < 1500; i++)
+		step(&p);
+	bus_close(p.bus[0]);
+	bus_close(p.bus[1]);
+	arena_done(&p.arena);
+	check_tables(path);
+	assert_true(p.ack_ids > 300);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(what_everyone_acknowledged_is_deleted),
+	cmocka_unit_test(everything_is_there_after_reopening),
+	cmocka_unit_test(ids_are_never_used_again),
+	cmocka_unit_test(a_database_of_schema_1_opens_with_all_it_holds),
+	cmocka_unit_test(a_database_of_a_newer_schema_is_refused),
+	cmocka_unit_test(no_two_processes_ever_hold_the_same_lease),
+	cmocka_unit_test(both_embedded_buses_do_the_same),
+};
+TEST_SUITE(bus_sqlite, tests);
