@@ -73,6 +73,19 @@ static enum rc open_parcel(const struct ingest_options *o, const struct bus_mess
 	return RC_OK;
 }
 
+/* Does the manifest that counts speak of this object, or is it the manifest? */
+static enum rc is_named(struct store *store, const struct raw_snapshot *s, struct slice key, bool *out, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(32 * MANIFEST_BYTES_MAX);
+	struct manifest m;
+	TRY(raw_manifest_read(store, s, &scratch, &m, err));
+	*out = slice_eq(key, raw_manifest_key(s->playlist_id, s->snapshot_at, s->revision, &scratch)) ||
+	       (m.has_playlist && slice_eq(key, manifest_playlist_key(&m, &scratch)));
+	for (size_t i = 0; !*out && i < m.page_count; i++)
+		*out = slice_eq(key, manifest_page_key(&m, i, &scratch));
+	return RC_OK;
+}
+
 /* Whoever puts an object looks whether that made its snapshot complete. */
 static enum rc look_complete(const struct ingest_options *o, const struct parcel *p, struct ingest_result *out,
                              struct err *err)
@@ -89,7 +102,10 @@ static enum rc look_complete(const struct ingest_options *o, const struct parcel
 	enum rc rc = raw_snapshot_look(o->store, p->playlist_id, p->snapshot_at, &s, err);
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? RC_OK : rc;
-	if (s.complete) {
+	bool named = false; /* an object of another extraction of the same second changes nothing */
+	if (s.complete)
+		TRY(is_named(o->store, &s, p->key, &named, err));
+	if (named) {
 		out->completed++;
 		log_debug("ingest", "%.*s at %s is complete", SLICE_FMT(p->playlist_id), time_rfc3339(p->snapshot_at).s);
 	}
