@@ -221,13 +221,18 @@ void plan_end(struct task *t, const struct plan_verdict *verdict, int64_t now_ms
 	(void) snprintf(t->error, sizeof t->error, "%s", error ? error : "");
 }
 
+struct plan_verdict plan_cut_off(int64_t now_ms)
+{
+	return (struct plan_verdict){ TASK_WAITING, now_ms, PLAN_GO_ON, false };
+}
+
 void plan_recover(struct plan *plan, int64_t now_ms)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct task *t = &plan->task[i];
 		if (t->state != TASK_RUNNING)
 			continue;
-		struct plan_verdict cut_off = { TASK_WAITING, now_ms, PLAN_GO_ON, false };
+		struct plan_verdict cut_off = plan_cut_off(now_ms);
 		plan_end(t, &cut_off, now_ms, 0, "the process that ran it ended");
 	}
 }

@@ -91,7 +91,9 @@ struct plan_verdict plan_after(const struct task *t, enum rc rc, int64_t retry_a
 void plan_start(struct task *t, int64_t now_ms);
 /* `error` is NULL for a task that is done. */
 void plan_end(struct task *t, const struct plan_verdict *verdict, int64_t now_ms, int64_t elapsed_ms, const char *error);
-/* The process that ran this plan is gone: what it was running may run again, now. */
+/* A task that was cut off by us may run again, now; the try does not count. */
+struct plan_verdict plan_cut_off(int64_t now_ms);
+/* The process that ran this plan is gone: what it was running was cut off. */
 void plan_recover(struct plan *plan, int64_t now_ms);
 /* Everything that is not done gets a new set of tries. */
 void plan_retry(struct plan *plan);

@@ -38,6 +38,8 @@ static struct plan_verdict run_task(const struct runner *r, struct task *t)
 
 	int64_t now_ms = clock_now_ms(r->clock);
 	struct plan_verdict verdict = plan_after(t, rc, err.retry_after_ms, now_ms, &r->policy, r->rand);
+	if (rc == RC_RETRY && stopped(r)) /* it ended early because it was asked to */
+		verdict = plan_cut_off(now_ms);
 	plan_end(t, &verdict, now_ms, elapsed_ms, rc == RC_OK ? NULL : err.msg);
 	t->rows = result.rows;
 	t->bytes = result.bytes;

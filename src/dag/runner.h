@@ -21,7 +21,8 @@ struct runner {
 	struct plan_policy policy;
 	struct clock *clock;
 	struct rand_gen *rand;
-	const volatile bool *stop; /* set by a signal handler: no further task is started; may be NULL */
+	/* Set by a signal handler: no further task is started, and one that ends with RC_RETRY was cut off.  May be NULL. */
+	const volatile bool *stop;
 	void *ctx;
 	/* Does the task; may be called again for the same one, in this process or another. */
 	enum rc (*run_task)(void *ctx, const char *name, int attempt, struct task_result *out, struct err *err);

@@ -44,6 +44,7 @@ struct world {
 	char events[1024];
 	bool stop;
 	const char *stop_in;
+	bool stop_at_wait;
 };
 
 static void open_world(struct world *w, const char *path)
@@ -121,6 +122,7 @@ static void on_event(void *ctx, enum runner_event event, const struct task *t, i
 	char what[64];
 	(void) snprintf(what, sizeof what, "%s%s", name[event], t->spec->name);
 	note(w->events, sizeof w->events, what, (int) wait_ms);
+	w->stop |= event == RUNNER_WAITS && w->stop_at_wait;
 }
 
 static struct runner runner_of(struct world *w, struct run_id id)
@@ -405,10 +407,27 @@ static void a_signal_stops_between_tasks_and_the_run_can_go_on(void **unused UNU
 	assert_string_equal(w.tried, "bronze1 gold1 ");
 }
 
+static void a_task_that_a_signal_ends_early_loses_no_try(void **unused UNUSED)
+{
+	WORLD(w);
+	struct run_id id = begin(&w);
+	w.stop_in = "extract";
+	for (int i = 0; i < 5; i++) { /* more often than it may fail */
+		answer(&w, "extract", RC_RETRY, i * 100000);
+		assert_int_equal(carry_on(&w, id).state, RUN_RUNNING);
+		assert_string_equal(w.tried, "extract1 ");
+		assert_string_equal(states(&w, id), "WAITING0 PENDING0 PENDING0 PENDING0 ");
+		w.stop = false;
+	}
+	w.stop_in = NULL;
+	assert_int_equal(carry_on(&w, id).state, RUN_DONE);
+	assert_int_equal(w.clock.slept_ms, 0);
+}
+
 static void a_signal_ends_a_wait(void **unused UNUSED)
 {
 	WORLD(w);
-	w.stop_in = "extract";
+	w.stop_at_wait = true;
 	answer(&w, "extract", RC_RETRY, 60000);
 	struct run_id id = begin(&w);
 	assert_int_equal(carry_on(&w, id).state, RUN_RUNNING);
@@ -842,6 +861,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(our_own_fault_stops_the_run_at_once),
 	cmocka_unit_test(a_spent_quota_defers_the_run),
 	cmocka_unit_test(a_signal_stops_between_tasks_and_the_run_can_go_on),
+	cmocka_unit_test(a_task_that_a_signal_ends_early_loses_no_try),
 	cmocka_unit_test(a_signal_ends_a_wait),
 	cmocka_unit_test(a_task_that_fails_without_a_word_still_says_something),
 	cmocka_unit_test(an_unfinished_run_with_the_same_arguments_is_finished),
