@@ -127,7 +127,7 @@ MUST_USE enum rc world_write_recorded(const struct world *w, const char *dir, si
  *	chart days                                66                  65
  *	days of two snapshots                      4                   3
  *	missing days                               6                   7
- *	items not usable (all snapshots)          11                 120   (96 of them the NULLS_LAST snapshot of day 37)
+ *	items not usable (all snapshots)          11                 115   (96 of them the NULLS_LAST snapshot of day 37)
  *	duplicates (all snapshots)                 5                   4
  *	shape                                `track`             `track`, both from day 30, `item` from day 42
  *	market=IN                            from day 48         from day 20

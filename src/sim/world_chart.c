@@ -16,11 +16,13 @@
 #define ITEMS_PER_RELEASE 18    /* a list of N items chooses from N / 18 releases a day */
 #define CLASSICS_SPARE 12       /* classics beyond the list's size: no list is ever short of tracks */
 #define GOODNESS 700
+#define GREAT 1700
 #define NOT_YET_HEARD 2200
 #define LUCK_WEEKS 150
 #define LUCK_TODAY 9
 #define LUCK_OF_CLASSICS 450
 #define CLASSICS_BEHIND 900
+#define CLASSIC_BEST 2200
 #define EVENING_MILLI 800
 
 /* -ln(x / 2^32), in thousandths. */
@@ -66,7 +68,11 @@ static uint32_t releases(const struct world *w, const struct world_playlist *p, 
 static int64_t goodness(struct world_ref r, uint64_t h)
 {
 	int64_t good = neg_log((uint32_t) h) * GOODNESS / MILLI;
-	return world_ref_is_hit(r) ? 1500 + good / 2 : good;
+	if (r.cohort == WORLD_CLASSIC && good > CLASSIC_BEST)
+		return CLASSIC_BEST; /* none of them leads a chart for ever */
+	if (world_ref_is_hit(r))
+		good = 1500 + good / 2;
+	return good > GREAT ? GREAT + (good - GREAT) / 3 : good; /* so that the first place changes hands */
 }
 
 /* How much a track is heard by everybody. */

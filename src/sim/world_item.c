@@ -364,6 +364,8 @@ void world_item_json(const struct world_chart *c, size_t position, struct world_
 		return;
 	}
 	world_track_facts(c, s, scratch);
+	if (s->kind == WORLD_MISSING_ID)
+		scratch->relinked = false; /* or linked_from would name it */
 	added(c, scratch, b);
 	buf_adds(b, s->kind == WORLD_LOCAL ? "\"is_local\":true,\"primary_color\":null," : "\"is_local\":false,\"primary_color\":null,");
 	if (c->both || !c->item_shape) {

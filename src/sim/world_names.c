@@ -3,6 +3,8 @@
  * Surnames, band words and film words are made up, so that no combination is somebody's. */
 #include "sim/world_private.h"
 
+#define MEDLEY_SONGS 12
+
 void text_add(struct world_text *t, const char *s)
 {
 	size_t len = strlen(s);
@@ -117,7 +119,7 @@ static const char *const other_songs[] = {
 };
 static const char *const indian_film_first[] = {
 	"Kaagaz Nagar", "Mittipur", "Saanjhgarh", "Barfili Gali", "Neelkanthpur", "Sharbati Bai", "Dhundhli", "Panghatiya",
-	"Tilismghar", "Jharnapur", "Zamurradi", "Café Mausam", "Chhota Tramwala", "Raat No.", "धुंधपुर", "Gulmohar Lane",
+	"Tilismghar", "Jharnapur", "Zamurradi", "Café Mausam", "Chhota Tramwala", "Raat No.", "धुंधपुर", "Gulmohri Lane",
 };
 static const char *const indian_film_second[] = {
 	" Junction", " Talkies", " 9", " Ki Chhat", " Postbox", " Signal", " 1974", " Returns", " Unlimited", " & Sons",
@@ -170,6 +172,17 @@ void name_song(uint64_t h, struct world_text *out)
 		if (rand_next(&g) % 8 == 0)
 			text_add(out, " - Acoustic");
 	}
+}
+
+void name_medley(uint64_t h, struct world_text *out)
+{
+	struct rand_gen g = rand_new(h);
+	text_add(out, " (Medley: ");
+	for (int i = 0; i < MEDLEY_SONGS; i++) {
+		text_add(out, i ? " / " : "");
+		TWO(devanagari_first, devanagari_second, " ");
+	}
+	text_add(out, ")");
 }
 
 void name_film(uint64_t h, struct world_text *out)

@@ -133,6 +133,7 @@ void world_id(uint64_t seed, enum world_purpose purpose, uint64_t a, uint64_t b,
 void name_artist(uint64_t h, struct world_text *out);
 void name_song(uint64_t h, struct world_text *out);
 void name_film_song(uint64_t h, struct world_text *out);
+void name_medley(uint64_t h, struct world_text *inout); /* makes a name long: some 500 bytes */
 void name_film(uint64_t h, struct world_text *out);
 void name_album(uint64_t h, struct world_text *out);
 void name_episode(uint64_t h, struct world_text *out);

@@ -4,7 +4,8 @@
 
 #define SONGS_PER_FILM 3       /* neighbours within a cohort share a film */
 #define FILMS_PERCENT 45
-#define QUIRKY_ONE_IN 4        /* about one track in four has something odd */
+#define QUIRKY_ONE_IN 6        /* of the tracks has something odd */
+#define ODD_FORM_ONE_IN 8      /* of the film songs names its film in one of the rare ways */
 #define ALBUM_DAYS 40          /* an artist's tracks of so many days share an album */
 #define RENAMED_ARTIST_ONE_IN 14
 #define RENAMED_ALBUM_ONE_IN 30
@@ -28,25 +29,34 @@ static uint64_t film_key(const struct world *w, struct world_ref r)
 	return world_draw(w->seed, DRAW_FILM, world_ref_key(r), r.index / SONGS_PER_FILM);
 }
 
+/* Hits take turns, so that even a short history has every form and every quirk. */
+static uint32_t turn_of(struct world_ref r, uint32_t every, uint32_t turns)
+{
+	return (uint32_t) (r.cohort / WORLD_HIT_EVERY + (1 << 20)) / every % turns;
+}
+
 bool world_is_film(const struct world *w, struct world_ref r)
 {
+	if (world_ref_is_hit(r))
+		return turn_of(r, 1, 2) == 0;
 	return film_key(w, r) % 100 < FILMS_PERCENT;
 }
 
 static enum world_quirk quirk_of(struct world_ref r, uint64_t h)
 {
-	if (world_ref_is_hit(r)) /* in turn, so that even a short history has them all */
-		return (enum world_quirk)((uint32_t) (r.cohort / WORLD_HIT_EVERY + 1000000 * QUIRK_COUNT) % QUIRK_COUNT);
+	if (world_ref_is_hit(r))
+		return (enum world_quirk) turn_of(r, 1, QUIRK_COUNT);
 	return h % QUIRKY_ONE_IN ? QUIRK_COUNT : (enum world_quirk)(h / QUIRKY_ONE_IN % QUIRK_COUNT);
 }
 
 static enum world_film_form form_of(struct world_ref r, uint64_t h)
 {
-	/* The common forms more often than the others. */
 	static const uint8_t often[] = { FILM_TRACK_ROUND, FILM_TRACK_ROUND, FILM_OST_ROUND, FILM_TRACK_ROUND };
-	if (!world_ref_is_hit(r) && h & 1)
-		return (enum world_film_form) often[h >> 1 & 3];
-	return (enum world_film_form)((h >> 3) % FILM_FORM_COUNT);
+	if (world_ref_is_hit(r))
+		return (enum world_film_form) turn_of(r, 2, FILM_FORM_COUNT);
+	if (h % ODD_FORM_ONE_IN)
+		return (enum world_film_form) often[h >> 8 & 3];
+	return (enum world_film_form)((h >> 16) % FILM_FORM_COUNT);
 }
 
 /* Artists: a few make most of the tracks.  One in four comes from the pool that all others borrow from. */
@@ -225,8 +235,8 @@ static void song_name(const struct world_chart *c, uint64_t h, enum world_quirk 
 		text_add(name, " \"Haan / Na\" \\o/\t'bas'");
 	if (quirk == QUIRK_EMOJI)
 		text_add(name, " 🎵🪁");
-	for (int i = 0; quirk == QUIRK_LONG_NAME && i < 16; i++)
-		text_add(name, ", आगे की कहानी and so on");
+	if (quirk == QUIRK_LONG_NAME)
+		name_medley(h, name);
 	if (quirk == QUIRK_RENAMED && c->day >= (int64_t) (5 + h % 60))
 		text_add(name, " (2026 Version)");
 }
@@ -239,7 +249,7 @@ static void numbers(const struct world_chart *c, const struct world_slot *s, uin
 	t->duration_ms = 140000 + (int) (h >> 8 & 0x1ffff);
 	t->disc_number = h % 41 == 0 ? 2 : 1;
 	t->track_number = t->album.total_tracks > 1 ? 1 + (int) (h >> 3 & 0xff) % t->album.total_tracks : 1;
-	int64_t popularity = 45 + s->heard / 60;
+	int64_t popularity = 42 + s->heard / 65;
 	t->popularity = popularity < 0 ? 0 : popularity > 100 ? 100 : (int) popularity;
 	if (quirk == QUIRK_NULL_POPULARITY)
 		t->popularity = -1;
