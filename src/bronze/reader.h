@@ -5,8 +5,12 @@
  * A page is: a paging object (`items` is an array); or a full playlist with the paging object under `items` or `tracks`
  * (`items` wins when it is an object); or an array that holds exactly one such object (dump tools write that).
  *
- * A page that is not valid JSON, not UTF-8, nested too deep, not one of these shapes, or too large for the arena fails as a whole:
- * RC_REJECT with a reason ("invalid_json", "no_items", …) in out->reason and the byte offset in the message.
+ * A page that is refused as a whole gives RC_REJECT, out->reason and a message:
+ *	invalid_json   not JSON, not UTF-8, nested too deep (the message names the byte)
+ *	no_items       none of the shapes above
+ *	bad_offset     `offset` is no whole number from 0 up or leaves no room for the items; or `total` is negative
+ *	too_large      does not fit the arena's limit; a body larger than that is not even looked at
+ * Otherwise a `total` that is no number is NULL, and one of any size is only a number.
  * All slices point into the arena; they hold UTF-8.  SLICE_NULL is NULL. */
 #ifndef BRONZE_READER_H
 #define BRONZE_READER_H
@@ -23,7 +27,9 @@ struct opt_bool {
 	bool has, value;
 };
 
-/* The columns of bronze_entry that a page decides, in the table's order. */
+/* The columns of bronze_entry that a page decides, in the table's order.
+ * Never NULL: track_id; playable_id (track_id when the response has no id of its own), track_name and track_uri ("" when not
+ * given).  Ids that are "" are NULL, other texts stay as they are.  release_precision is one of the three or NULL. */
 struct entry_row {
 	int64_t position; /* offset + index + 1 */
 	struct opt_int added_at; /* seconds since 1970 UTC */
@@ -42,6 +48,7 @@ struct entry_row {
 	struct slice artist_id, artist_name, artist_names, film_name;
 	int64_t raw_index; /* index in the page's items */
 };
+/* In the order of the entries; of each the track's credits, then the album's. What is no object in a list is no credit. */
 enum credit_scope { CREDIT_TRACK, CREDIT_ALBUM };
 struct credit_row {
 	int64_t position;
@@ -61,7 +68,9 @@ struct reject_row {
 
 /* Watched fields: JSON path below an item, counted over the items that are usable tracks (entries).
  * present = stands with a value of the right type, nulls = stands as null, wrong_type = stands with another type;
- * items - present - nulls - wrong_type are absent. */
+ * items - present - nulls - wrong_type are absent.  Where a path breaks off, what stands there decides: nothing (absent),
+ * null (null), something without members (wrong type).  A time that cannot be read and a list with anything but objects in
+ * it are of a wrong type; `track.uri` and its like are counted as they stand, relinked or not. */
 #define WATCHED_FIELDS(X)                                                                                          \
 	X(added_at, "added_at") X(added_by_id, "added_by.id") X(track_name, "track.name") X(track_uri, "track.uri")       \
 	X(track_href, "track.href") X(track_url, "track.external_urls.spotify") X(isrc, "track.external_ids.isrc")         \
@@ -111,7 +120,8 @@ struct page {
 MUST_USE enum rc page_read(struct slice body, struct arena *arena, struct page *out, struct err *err);
 /* playlist.json: RC_REJECT when it is not a JSON object. */
 MUST_USE enum rc playlist_read(struct slice body, struct arena *arena, struct playlist_facts *out, struct err *err);
-/* What the extractor needs of a page, without rows; never fails on odd pages (out->reason tells). */
+/* What the extractor needs of a page, without rows: offset, total, has_next, shape_items, items, the playlist's facts (also of
+ * a playlist whose items were left out).  Never fails on odd pages: out->reason tells, as page_read would. */
 void page_peek(struct slice body, struct page *out, struct arena *arena);
 
 #endif
