@@ -70,20 +70,14 @@ static void add_time(struct duck_append *a, struct opt_int seconds)
 static enum rc add_entry(struct duck_append *a, const struct snapshot_head *head, const struct entry_row *e,
                          struct slice raw_object, struct err *err)
 {
-	char uri[128];
-	struct slice track_uri = e->track_uri;
-	if (!track_uri.ptr) { /* never NULL: what the API leaves out follows from the id */
-		int len = snprintf(uri, sizeof uri, "spotify:track:%.*s", SLICE_FMT(e->track_id));
-		track_uri = (struct slice){ uri, len < (int) sizeof uri ? (size_t) len : sizeof uri - 1 };
-	}
 	add_head(a, head);
 	duck_append_int(a, e->position);
 	add_time(a, e->added_at);
 	duck_append_string(a, e->added_by_id);
 	duck_append_string(a, e->track_id);
-	duck_append_string(a, e->playable_id.ptr ? e->playable_id : e->track_id);
-	duck_append_string(a, e->track_name.ptr ? e->track_name : SLICE(""));
-	duck_append_string(a, track_uri);
+	duck_append_string(a, e->playable_id);
+	duck_append_string(a, e->track_name);
+	duck_append_string(a, e->track_uri);
 	duck_append_string(a, e->track_href);
 	duck_append_string(a, e->track_url);
 	duck_append_string(a, e->isrc);
