@@ -2,6 +2,8 @@
 
 #include "base/time.h"
 
+#include <unistd.h>
+
 static enum rc port_source(void *ctx, struct source **out, struct err *err)
 {
 	return app_source(ctx, out, err);
@@ -96,6 +98,9 @@ enum rc build_open(struct app *app, const struct args *args, const char *run_id,
 	TRY(read_day(args, "since", &out->options.has_since, &out->options.since_day, err));
 	TRY(read_day(args, "until", &out->options.has_until, &out->options.until_day, err));
 	TRY(read_playlists(out, args, err));
+	out->progress = progress_new(app_clock(app), STDERR_FILENO, progress_kind_for(STDERR_FILENO, app_quiet(app)));
+	out->options.on_progress = progress_step;
+	out->options.progress_ctx = out->progress;
 	out->pipeline = pipeline_new(&out->options);
 	return RC_OK;
 }
@@ -103,5 +108,6 @@ enum rc build_open(struct app *app, const struct args *args, const char *run_id,
 void build_close(struct build *b)
 {
 	pipeline_free(b->pipeline);
+	progress_free(b->progress);
 	arena_done(&b->arena);
 }

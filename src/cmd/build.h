@@ -4,6 +4,7 @@
 
 #include "cmd/app.h"
 #include "cmd/command.h"
+#include "cmd/progress.h"
 #include "dag/pipeline.h"
 
 /* --playlist, --since, --until: shared by run and extract. */
@@ -18,6 +19,7 @@ struct build {
 	struct arena arena;
 	struct pipeline_options options;
 	struct pipeline *pipeline;
+	struct progress *progress; /* wipe it before printing results */
 	char run_id[64];
 };
 MUST_USE enum rc build_open(struct app *app, const struct args *args, const char *run_id, struct build *out, struct err *err);

@@ -15,6 +15,7 @@ static int run_stage(struct app *app, const struct args *args, enum stage stage,
 		return rc == RC_FATAL ? EXIT_USAGE : EXIT_FAILED;
 	struct stage_result result;
 	rc = pipeline_stage(b.pipeline, stage, &result, err);
+	progress_wipe(b.progress);
 	if (rc != RC_OK)
 		return exit_of(err_wrap(err, rc, "%s", stage_info[stage].name));
 	(void) printf("%s: %s\n", stage_info[stage].name, result.summary);

@@ -142,6 +142,11 @@ static bool is_dead(struct runlog *log, const struct run *run)
 	abort();
 }
 
+bool runlog_is_unfinished(struct runlog *log, const struct run *run)
+{
+	return run->state == RUN_RUNNING && is_dead(log, run);
+}
+
 enum rc runlog_unfinished(struct runlog *log, struct arena *arena, struct runs *out, struct err *err)
 {
 	CLEANUP(db_donep) struct db_stmt *stmt = NULL;
@@ -151,7 +156,7 @@ enum rc runlog_unfinished(struct runlog *log, struct arena *arena, struct runs *
 	TRY(read_runs(stmt, INT64_MAX, arena, &running, err));
 	*out = (struct runs){ .run = running.run };
 	for (size_t i = 0; i < running.count; i++)
-		if (is_dead(log, &running.run[i]))
+		if (runlog_is_unfinished(log, &running.run[i]))
 			out->run[out->count++] = running.run[i];
 	return RC_OK;
 }
@@ -408,9 +413,7 @@ enum rc runlog_take_over(struct runlog *log, struct slice args, struct plan *pla
 
 static enum rc check_retry(struct runlog *log, const struct run *run, struct err *err)
 {
-	if (run->state == RUN_FAILED || run->state == RUN_DEFERRED)
-		return RC_OK;
-	if (run->state == RUN_RUNNING && is_dead(log, run))
+	if (run->state == RUN_FAILED || run->state == RUN_DEFERRED || runlog_is_unfinished(log, run))
 		return RC_OK;
 	if (run->state == RUN_RUNNING)
 		return err_set(err, RC_REJECT, "run %.*s is still running (process %ld): wait for it, or end it first",

@@ -55,7 +55,9 @@ void runlog_init(struct runlog *log, struct state *st, struct rand_gen *rand);
 MUST_USE enum rc runlog_begin(struct runlog *log, struct slice args, const char *source, struct plan *plan,
                               struct run_id *out_id, struct err *err);
 
-/* Runs that are RUNNING under a dead holder, the newest first. */
+/* RUNNING under a dead holder? */
+bool runlog_is_unfinished(struct runlog *log, const struct run *run);
+/* Those runs, the newest first. */
 MUST_USE enum rc runlog_unfinished(struct runlog *log, struct arena *arena, struct runs *out, struct err *err);
 
 /* What a new run with these arguments does about them: the newest with the same arguments and the same tasks is adopted:

@@ -1,0 +1,283 @@
+/* dag: what the pipeline's stages are, what became of each run, another try of a failed one. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cmd/run.h"
+#include "cmd/table.h"
+
+#define ARENA_BYTES ((size_t) 64 << 20)
+#define RUNS_LIMIT 20
+
+static void print_json(const struct json *root)
+{
+	CLEANUP(buf_done) struct buf text = buf_new(ARENA_BYTES);
+	json_write(root, JSON_INDENTED, &text);
+	(void) printf("%s\n", buf_str(&text));
+}
+
+static struct json *json_text(struct slice s)
+{
+	return s.len ? json_new_string(s) : json_new_null();
+}
+
+static struct json *json_time(int64_t ms)
+{
+	return ms ? json_new_string(slice_of(time_rfc3339(ms / 1000).s)) : json_new_null();
+}
+
+/* ---- list ---- */
+
+static int list(bool as_json)
+{
+	static const struct table_column columns[] = { { "TASK", false }, { "NEEDS", false }, { "WHAT IT DOES", false } };
+	CLEANUP(table_done) struct table table = table_new(columns, COUNT_OF(columns));
+	CLEANUP(json_freep) struct json *root = json_new_array();
+	for (size_t i = 0; i < STAGE_COUNT; i++) {
+		const struct stage_info *s = &stage_info[i];
+		struct json *o = json_new_object();
+		json_set(o, "task", json_new_string(slice_of(s->name)));
+		struct json *needs = json_new_array();
+		if (s->needs)
+			json_append(needs, json_new_string(slice_of(s->needs)));
+		json_set(o, "needs", needs);
+		json_set(o, "what", json_new_string(slice_of(s->what)));
+		json_append(root, o);
+		table_add(&table, "%s", s->name);
+		table_add(&table, "%s", s->needs ? s->needs : "");
+		table_add(&table, "%s", s->what);
+	}
+	if (as_json)
+		print_json(root);
+	else
+		table_print(&table, stdout);
+	return EXIT_DONE;
+}
+
+/* ---- runs ---- */
+
+/* RUNNING under a dead process is a state of its own for people: nobody works on it. */
+static const char *state_of(struct runlog *log, const struct run *run)
+{
+	return runlog_is_unfinished(log, run) ? "UNFINISHED" : run_state_name(run->state);
+}
+
+static struct slice error_of(struct runlog *log, const struct run *run)
+{
+	return runlog_is_unfinished(log, run) ? SLICE("its process ended; the next `sargam run` goes on with it") : run->error;
+}
+
+static double seconds_of(struct runlog *log, const struct run *run)
+{
+	int64_t end_ms = run->ended_ms ? run->ended_ms : clock_now_ms(log->clock);
+	return end_ms > run->started_ms ? (double) (end_ms - run->started_ms) / 1000 : 0;
+}
+
+static struct json *json_run(struct runlog *log, const struct run *run)
+{
+	struct json *o = json_new_object(), *args = NULL;
+	json_set(o, "id", json_new_string(run->id));
+	json_set(o, "state", json_new_string(slice_of(state_of(log, run))));
+	json_set(o, "source", json_new_string(run->source));
+	json_set(o, "started_at", json_time(run->started_ms));
+	json_set(o, "ended_at", json_time(run->ended_ms));
+	json_set(o, "seconds", json_new_real(seconds_of(log, run)));
+	json_set(o, "error", json_text(error_of(log, run)));
+	json_set(o, "args", json_parse(run->args, &args, NULL) == RC_OK ? args : json_new_null());
+	return o;
+}
+
+static enum rc runs(struct runlog *log, int64_t limit, bool as_json, struct err *err)
+{
+	static const struct table_column columns[] = {
+		{ "RUN", false }, { "STATE", false }, { "SOURCE", false }, { "STARTED", false }, { "SECONDS", true }, { "ERROR", false },
+	};
+	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
+	CLEANUP(table_done) struct table table = table_new(columns, COUNT_OF(columns));
+	CLEANUP(json_freep) struct json *root = json_new_array();
+	struct runs found;
+	TRY(runlog_list(log, limit, &arena, &found, err));
+	for (size_t i = 0; i < found.count; i++) {
+		const struct run *run = &found.run[i];
+		json_append(root, json_run(log, run));
+		table_add(&table, "%.*s", SLICE_FMT(run->id));
+		table_add(&table, "%s", state_of(log, run));
+		table_add(&table, "%.*s", SLICE_FMT(run->source));
+		table_add(&table, "%s", time_rfc3339(run->started_ms / 1000).s);
+		table_add(&table, "%.1f", seconds_of(log, run));
+		table_add(&table, "%.*s", SLICE_FMT(error_of(log, run)));
+	}
+	if (as_json)
+		print_json(root);
+	else if (found.count)
+		table_print(&table, stdout);
+	else
+		(void) fprintf(stderr, "no run yet: `sargam run` makes one\n");
+	return RC_OK;
+}
+
+/* ---- show ---- */
+
+static struct json *json_task(const struct task *t)
+{
+	struct json *o = json_new_object();
+	json_set(o, "task", json_new_string(slice_of(t->spec->name)));
+	json_set(o, "state", json_new_string(slice_of(task_state_name(t->state))));
+	json_set(o, "attempts", json_new_integer(t->attempt));
+	json_set(o, "started_at", json_time(t->started_ms));
+	json_set(o, "ended_at", json_time(t->ended_ms));
+	json_set(o, "seconds", json_new_real((double) t->elapsed_ms / 1000));
+	json_set(o, "not_before", t->state == TASK_WAITING ? json_time(t->not_before_ms) : json_new_null());
+	json_set(o, "rows", json_new_integer(t->rows));
+	json_set(o, "bytes", json_new_integer(t->bytes));
+	json_set(o, "summary", json_text(slice_of(t->summary)));
+	json_set(o, "error", json_text(slice_of(t->error)));
+	return o;
+}
+
+static void add_task(struct table *table, const struct task *t)
+{
+	table_add(table, "%s", t->spec->name);
+	table_add(table, "%s", task_state_name(t->state));
+	table_add(table, "%d", t->attempt);
+	table_add(table, "%s", t->started_ms ? time_rfc3339(t->started_ms / 1000).s : "");
+	if (t->started_ms)
+		table_add(table, "%.1f", (double) t->elapsed_ms / 1000);
+	else
+		table_add(table, "%s", "");
+	table_add(table, "%lld", (long long) t->rows);
+	if (t->bytes)
+		table_add(table, "%.1f", (double) t->bytes / 1e6);
+	else
+		table_add(table, "%s", "");
+	if (t->state == TASK_WAITING && t->error[0])
+		table_add(table, "%s (not before %s)", t->error, time_rfc3339(t->not_before_ms / 1000).s);
+	else
+		table_add(table, "%s", t->error[0] ? t->error : t->summary);
+}
+
+static enum rc show(struct runlog *log, const char *id, bool as_json, struct err *err)
+{
+	static const struct table_column columns[] = {
+		{ "TASK", false },   { "STATE", false }, { "ATTEMPTS", true }, { "STARTED", false },
+		{ "SECONDS", true }, { "ROWS", true },   { "MB", true },       { "RESULT OR ERROR", false },
+	};
+	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
+	CLEANUP(table_done) struct table table = table_new(columns, COUNT_OF(columns));
+	struct run run;
+	struct task *task;
+	size_t count;
+	TRY(runlog_find(log, slice_of(id), &arena, &run, err));
+	TRY(runlog_tasks(log, run.id, &arena, &task, &count, err));
+	CLEANUP(json_freep) struct json *root = json_run(log, &run);
+	struct json *tasks = json_new_array();
+	for (size_t i = 0; i < count; i++) {
+		json_append(tasks, json_task(&task[i]));
+		add_task(&table, &task[i]);
+	}
+	json_set(root, "tasks", tasks);
+	if (as_json) {
+		print_json(root);
+		return RC_OK;
+	}
+	struct slice error = error_of(log, &run);
+	(void) printf("run      %.*s  %s\nsource   %.*s\nasked    %.*s\nstarted  %s, %.1f s\n", SLICE_FMT(run.id),
+	              state_of(log, &run), SLICE_FMT(run.source), SLICE_FMT(run.args),
+	              time_rfc3339(run.started_ms / 1000).s, seconds_of(log, &run));
+	if (error.len)
+		(void) printf("error    %.*s\n", SLICE_FMT(error));
+	(void) printf("\n");
+	table_print(&table, stdout);
+	return RC_OK;
+}
+
+/* ---- retry ---- */
+
+static enum rc retry(struct app *app, struct runlog *log, const char *id, struct build *b, struct run_outcome *outcome,
+                     struct err *err)
+{
+	static const struct args no_options;
+	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
+	CLEANUP(mem_freep) struct plan *plan = mem_alloc(sizeof *plan);
+	struct run run;
+	struct run_id run_id;
+	struct source *source;
+	const char *from;
+	TRY(runlog_find(log, slice_of(id), &arena, &run, err));
+	TRY(build_open(app, &no_options, "", b, err));
+	TRY(run_args_read(run.args, b, &from, err));
+	TRY(plan_init(plan, pipeline_specs(), STAGE_COUNT, from, err));
+	if (stage_find(from) == STAGE_extract)
+		TRY(app_source(app, &source, err));
+	TRY(runlog_retry(log, run.id, plan, err));
+	(void) snprintf(run_id.s, sizeof run_id.s, "%.*s", SLICE_FMT(run.id));
+	return run_carry_out(b, log, plan, &run_id, log->rand, outcome, err);
+}
+
+/* ---- the command ---- */
+
+static enum rc read_options(const struct args *args, int64_t *out_limit, bool *out_json, struct err *err)
+{
+	const char *limit = args_value(args, "limit"), *format = args_value(args, "format");
+	*out_limit = RUNS_LIMIT;
+	if (limit && (!slice_to_int(slice_of(limit), out_limit) || *out_limit < 1 || *out_limit > RUNLOG_RUNS_KEPT))
+		return err_set(err, RC_FATAL, "--limit '%s': want a number of runs from 1 to %d", limit, RUNLOG_RUNS_KEPT);
+	if (format && strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
+		return err_set(err, RC_FATAL, "--format '%s': want table or json", format);
+	*out_json = format && strcmp(format, "json") == 0;
+	return RC_OK;
+}
+
+static int run(struct app *app, const struct args *args, struct err *err)
+{
+	const char *verb = args->word[0], *id = args->word_count > 1 ? args->word[1] : NULL;
+	bool as_json, is_list = strcmp(verb, "list") == 0, is_runs = strcmp(verb, "runs") == 0;
+	bool is_show = strcmp(verb, "show") == 0, is_retry = strcmp(verb, "retry") == 0;
+	int64_t limit;
+	if (read_options(args, &limit, &as_json, err) != RC_OK)
+		return EXIT_USAGE;
+	if (!(is_list || is_runs || is_show || is_retry) || ((is_list || is_runs) && id)) {
+		(void) err_set(err, RC_FATAL, "dag %s%s%s: want list, runs, show [RUN] or retry [RUN]", verb, id ? " " : "",
+		               id ? id : "");
+		return EXIT_USAGE;
+	}
+	if (is_list)
+		return list(as_json);
+
+	CLEANUP(build_close) struct build b = { 0 };
+	struct rand_gen rand = rand_new(rand_os());
+	struct run_outcome outcome = { 0 };
+	struct runlog log;
+	struct state *state;
+	enum rc rc = app_need_home(app, err);
+	if (rc == RC_OK)
+		rc = app_state(app, &state, err);
+	if (rc != RC_OK)
+		return exit_of(rc);
+	runlog_init(&log, state, &rand);
+	if (is_runs)
+		return exit_of(runs(&log, limit, as_json, err));
+	if (is_show)
+		return exit_of(show(&log, id ? id : "last", as_json, err));
+	rc = retry(app, &log, id ? id : "last", &b, &outcome, err);
+	return rc == RC_OK ? run_conclude(&b, &outcome, false, err) : exit_of(rc);
+}
+
+static const struct option_spec options[] = {
+	{ "limit", "N", "runs: at most so many, the newest first (default 20)" },
+	{ "format", "table|json", "list, runs, show: how the result looks (default table)" },
+	{ NULL, NULL, NULL },
+};
+extern const struct command cmd_dag;
+const struct command cmd_dag = {
+	.name = "dag",
+	.summary = "the stages, what became of each run, another try of a failed one",
+	.words = "list | runs | show [RUN] | retry [RUN]",
+	.words_min = 1,
+	.words_max = 2,
+	.details = "list   the stages and what they need\n"
+	           "runs   the last runs\n"
+	           "show   one run stage by stage (default: the last)\n"
+	           "retry  run again what a failed or deferred run did not get done; what it did stays done (default: the last run)",
+	.option = options,
+	.run = run,
+};
