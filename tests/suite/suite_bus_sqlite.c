@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "io/db.h"
+#include "suite/bus_tables.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -60,45 +61,6 @@ static void publish(struct bus *bus, const char *topic, size_t count)
 	ok(bus_publish(bus, topic, m, count, &arena, &err));
 }
 
-/* ---- the tables themselves ---- */
-
-#define read_one(db, sql)                                                \
-	({                                                               \
-		struct db_stmt *stmt_;                                   \
-		bool row_;                                               \
-		ok(db_query(db, sql, &stmt_, &err));                     \
-		ok(db_step(stmt_, &row_, &err));                         \
-		int64_t value_ = row_ ? db_column_int(stmt_, 0) : -1;    \
-		db_done(stmt_);                                          \
-		value_;                                                  \
-	})
-
-/* Every count agrees with what it counts. */
-static void check_tables(const char *path)
-{
-	static const struct db_migration known[] = { { "" } };
-	CLEANUP(db_closep) struct db *db = NULL;
-	ok(db_open(path, known, 1, &db, &err));
-	assert_int_equal(read_one(db, "SELECT count(*) FROM messages m WHERE pending <>"
-	                              " (SELECT count(*) FROM deliveries d WHERE d.message_id = m.message_id)"), 0);
-	assert_int_equal(read_one(db, "SELECT count(*) FROM deliveries WHERE message_id NOT IN (SELECT message_id FROM messages)"), 0);
-	assert_int_equal(read_one(db, "SELECT count(*) FROM messages WHERE message_id NOT IN (SELECT message_id FROM bodies)"), 0);
-	assert_int_equal(read_one(db, "SELECT count(*) FROM bodies WHERE message_id NOT IN (SELECT message_id FROM messages)"), 0);
-	assert_int_equal(read_one(db, "SELECT count(*) FROM messages m JOIN bodies b USING (message_id)"
-	                              " WHERE length(b.data) <> m.data_bytes"), 0);
-	assert_int_equal(read_one(db, "SELECT count(*) FROM deliveries WHERE state NOT IN (0, 1, 2) OR (state = 0) <> (due_ms = 0)"), 0);
-	assert_int_equal(read_one(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
-	assert_int_equal(read_one(db, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
-}
-
-static int64_t count_rows(const char *path)
-{
-	static const struct db_migration known[] = { { "" } };
-	CLEANUP(db_closep) struct db *db = NULL;
-	ok(db_open(path, known, 1, &db, &err));
-	return read_one(db, "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM bodies) + (SELECT count(*) FROM deliveries)");
-}
-
 static void what_everyone_acknowledged_is_deleted(void **state)
 {
 	(void) state;
@@ -122,10 +84,10 @@ static void what_everyone_acknowledged_is_deleted(void **state)
 		for (size_t j = 0; j < count; j++)
 			id[j] = d[j].ack_id;
 		ok(bus_ack(bus, name[i], id, count, &err));
-		assert_int_equal(count_rows(path), i == 0 ? 150 : 0);
+		assert_int_equal(bus_tables_rows(path), i == 0 ? 150 : 0);
 	}
 	bus_close(bus);
-	check_tables(path);
+	bus_tables_check(path);
 }
 
 static void everything_is_there_after_reopening(void **state)
@@ -165,7 +127,7 @@ static void everything_is_there_after_reopening(void **state)
 	assert_int_equal(count, 1);
 	assert_int_equal(again[0].attempt, 2);
 	assert_true(slice_eq(again[0].message.id, d[1].message.id) && slice_eq(again[0].message.data, d[1].message.data));
-	check_tables(path);
+	bus_tables_check(path);
 }
 
 static void ids_are_never_used_again(void **state)
@@ -227,7 +189,7 @@ static void a_database_of_schema_1_opens_with_all_it_holds(void **state)
 	assert_true(slice_is(bus_attr_get(&d[0].message, "kind"), "page") && slice_is(d[0].message.ordering_key, "o"));
 	assert_true(slice_is(d[1].message.data, "never given out") && d[1].attempt == 1);
 	bus_close(TAKE(bus));
-	check_tables(path);
+	bus_tables_check(path);
 
 	/* A fresh database has the same shape as one that came all the way. */
 	const char *fresh = temp_path();
@@ -340,8 +302,8 @@ static void no_two_processes_ever_hold_the_same_lease(void **state)
 	}
 	for (int id = 1; id <= MESSAGES; id++)
 		assert_int_equal(good[id], 1);
-	assert_int_equal(count_rows(path), 0);
-	check_tables(path);
+	assert_int_equal(bus_tables_rows(path), 0);
+	bus_tables_check(path);
 }
 
 /* ---- the memory backend as a model ---- */
@@ -526,7 +488,7 @@ static void both_embedded_buses_do_the_same(void **state)
 	bus_close(p.bus[0]);
 	bus_close(p.bus[1]);
 	arena_done(&p.arena);
-	check_tables(path);
+	bus_tables_check(path);
 	assert_true(p.ack_ids > 300);
 }
 

@@ -1,0 +1,52 @@
+#include "suite/bus_tables.h"
+
+#include "io/db.h"
+#include "test.h"
+
+static struct db *open_tables(const char *path)
+{
+	static const struct db_migration known[] = { { "" } };
+	struct db *db = NULL;
+	struct err err = { 0 };
+	if (db_open(path, known, 1, &db, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	return db;
+}
+
+static int64_t read_one(struct db *db, const char *sql)
+{
+	struct db_stmt *stmt = NULL;
+	struct err err = { 0 };
+	bool row = false;
+	if (db_query(db, sql, &stmt, &err) != RC_OK || db_step(stmt, &row, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	int64_t value = row ? db_column_int(stmt, 0) : -1;
+	db_done(stmt);
+	return value;
+}
+
+void bus_tables_check(const char *path)
+{
+	static const char *const none[] = {
+		"SELECT count(*) FROM messages m WHERE pending <> (SELECT count(*) FROM deliveries d WHERE d.message_id = m.message_id)",
+		"SELECT count(*) FROM messages WHERE message_id NOT IN (SELECT message_id FROM bodies)",
+		"SELECT count(*) FROM bodies WHERE message_id NOT IN (SELECT message_id FROM messages)",
+		"SELECT count(*) FROM deliveries WHERE message_id NOT IN (SELECT message_id FROM messages)",
+		"SELECT count(*) FROM messages JOIN bodies USING (message_id) WHERE length(data) <> data_bytes",
+		"SELECT count(*) FROM deliveries WHERE state NOT IN (0, 1, 2) OR (state = 0) <> (due_ms = 0)",
+		"SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+		"SELECT count(*) FROM pragma_foreign_key_check",
+	};
+	CLEANUP(db_closep) struct db *db = open_tables(path);
+	for (size_t i = 0; i < COUNT_OF(none); i++) {
+		int64_t wrong = read_one(db, none[i]);
+		if (wrong)
+			fail_msg("%s: %lld rows are wrong: %s", path, (long long) wrong, none[i]);
+	}
+}
+
+int64_t bus_tables_rows(const char *path)
+{
+	CLEANUP(db_closep) struct db *db = open_tables(path);
+	return read_one(db, "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM bodies) + (SELECT count(*) FROM deliveries)");
+}
