@@ -7,21 +7,21 @@
 #define PLAYLIST_ID_BYTES_MAX 128
 #define META_VALUE_BYTES_MAX 4096
 
-/* Never change a step that has been released: a home of any age walks through all of them.  tests/fixtures/state holds a
- * home of each version. */
+/* Never change a step that has been released: a home of any age walks through all of them.  tests/fixtures/state-schema-<N>.sql
+ * is a home of each version. */
 static const struct db_migration steps[] = {
 	{ "CREATE TABLE meta ("
 	  "	key TEXT NOT NULL PRIMARY KEY,"
 	  "	value TEXT NOT NULL"
-	  ") WITHOUT ROWID;"
+	  ") STRICT, WITHOUT ROWID;"
 	  "CREATE TABLE watch ("
 	  "	playlist_id TEXT NOT NULL PRIMARY KEY,"
 	  "	added_at INTEGER NOT NULL"
-	  ") WITHOUT ROWID;"
+	  ") STRICT, WITHOUT ROWID;"
 	  "CREATE TABLE snapshot_clock ("
 	  "	playlist_id TEXT NOT NULL PRIMARY KEY,"
 	  "	last_at INTEGER NOT NULL"
-	  ") WITHOUT ROWID;"
+	  ") STRICT, WITHOUT ROWID;"
 	  "CREATE TABLE receipt ("
 	  "	key TEXT NOT NULL,"
 	  "	message_id TEXT NOT NULL,"
@@ -33,7 +33,7 @@ static const struct db_migration steps[] = {
 	  "	bytes INTEGER NOT NULL,"
 	  "	received_at INTEGER NOT NULL,"
 	  "	PRIMARY KEY (key, message_id)"
-	  ") WITHOUT ROWID;"
+	  ") STRICT, WITHOUT ROWID;"
 	  /* times of runs and tasks are milliseconds since 1970 UTC */
 	  "CREATE TABLE run ("
 	  "	seq INTEGER PRIMARY KEY," /* the order they began in, whatever the clock said */
@@ -45,7 +45,7 @@ static const struct db_migration steps[] = {
 	  "	started_at INTEGER NOT NULL,"
 	  "	ended_at INTEGER,"
 	  "	error TEXT"
-	  ");"
+	  ") STRICT;"
 	  "CREATE INDEX run_unfinished ON run (seq) WHERE state = 'RUNNING';"
 	  "CREATE TABLE task ("
 	  "	run_id TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,"
@@ -62,7 +62,7 @@ static const struct db_migration steps[] = {
 	  "	summary TEXT,"
 	  "	error TEXT,"
 	  "	PRIMARY KEY (run_id, name)"
-	  ") WITHOUT ROWID;" },
+	  ") STRICT, WITHOUT ROWID;" },
 };
 
 struct state {

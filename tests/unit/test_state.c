@@ -1,10 +1,8 @@
 #include "base/clock.h"
-#include "base/fault.h"
+#include "dag/runlog.h"
 #include "io/db.h"
 #include "raw/state.h"
 #include "test.h"
-
-#include <errno.h>
 
 #define NOW_S 1795446707
 
@@ -219,32 +217,6 @@ static void receipts_beyond_the_memory_allowed_are_refused(void **unused UNUSED)
 	}
 }
 
-static void receipts_are_added_together_or_not_at_all(void **unused UNUSED)
-{
-	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
-	struct state_receipts found;
-	int rounds = 0;
-
-	for (uint64_t nth = 1;; nth++, rounds++) {
-		CLEANUP(state_closep) struct state *st = open_new();
-		struct err err = { 0 };
-		fault_arm("db.*", nth, EIO);
-		enum rc rc = state_receipts_add(st, two, 2, &err);
-		bool fired = fault_fired();
-		(void) fault_disarm();
-		if (!fired)
-			break;
-		assert_int_equal(rc, RC_RETRY);
-		assert_non_null(strstr(err.msg, "state.db"));
-		OK(state_receipts_by_key(st, SLICE("raw/k"), &arena, &found, &err));
-		assert_true(found.count == 0 || found.count == 2); /* 2: the commit's reply was lost */
-		OK(state_receipts_add(st, two, 2, &err));
-		OK(state_receipts_by_key(st, SLICE("raw/k"), &arena, &found, &err));
-		assert_int_equal(found.count, 2);
-	}
-	assert_true(rounds >= 4);
-}
-
 static void snapshot_at_never_repeats_and_never_goes_back(void **unused UNUSED)
 {
 	CLEANUP(state_closep) struct state *st = open_new();
@@ -269,6 +241,117 @@ static void snapshot_at_never_repeats_and_never_goes_back(void **unused UNUSED)
 	assert_int_equal(at, 2001);
 }
 
+/* ---- homes of other versions ---- */
+
+/* A database made by the statements of a file, as an older sargam left it. */
+static void make_old_home(const char *path, const char *fixture)
+{
+	FILE *f = fopen(fixture, "re");
+	if (!f)
+		fail_msg("%s: run the tests at the top of the checkout", fixture);
+	static char sql[1 << 16];
+	sql[fread(sql, 1, sizeof sql - 1, f)] = '\0';
+	(void) fclose(f);
+	CLEANUP(db_closep) struct db *db = NULL;
+	struct err err = { 0 };
+	OK(db_open(path, NULL, 0, &db, &err));
+	OK(db_exec(db, sql, &err));
+}
+
+/* Tables and indexes, without white space: how a statement was laid out does not matter. */
+static void read_shape(const char *path, char *out, size_t size)
+{
+	static const struct db_migration none[] = { { "" } };
+	CLEANUP(db_closep) struct db *db = NULL;
+	CLEANUP(db_donep) struct db_stmt *stmt = NULL;
+	struct err err = { 0 };
+	bool row;
+	OK(db_open(path, none, COUNT_OF(none), &db, &err));
+	OK(db_query(db, "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)", &stmt, &err));
+	OK(db_step(stmt, &row, &err));
+	struct slice text = db_column_text(stmt, 0);
+	size_t len = 0;
+	for (size_t i = 0; i < text.len && len + 1 < size; i++)
+		if (!strchr(" \t\n", text.ptr[i]))
+			out[len++] = text.ptr[i];
+	out[len] = '\0';
+}
+
+static void a_home_of_schema_1_opens_with_all_it_holds(void **unused UNUSED)
+{
+	char old_path[512], new_path[512];
+	struct err err = { 0 };
+	make_old_home(home_file(old_path, sizeof old_path), "tests/fixtures/state-schema-1.sql");
+	{
+		CLEANUP(state_closep) struct state *st = open_at(old_path);
+		CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+		struct state_watches watches;
+		struct state_receipts receipts;
+		int64_t at;
+		assert_int_equal(state_check_source(st, "sample", &err), RC_FATAL);
+		OK(state_check_source(st, "dir:recorded", &err));
+		OK(state_watch_list(st, &arena, &watches, &err));
+		assert_int_equal(watches.count, 2);
+		assert_true(slice_is(watches.watch[1].playlist_id, "chart-IN"));
+		OK(state_receipts_by_key(st, SLICE("raw/playlist_id=chart-IN/k"), &arena, &receipts, &err));
+		assert_int_equal(receipts.count, 1);
+		assert_true(slice_is(receipts.receipt[0].message_id, "17"));
+		OK(state_snapshot_at_next(st, SLICE("chart-IN"), 5, &at, &err));
+		assert_int_equal(at, 1600000201);
+	}
+	/* A new home has the same shape as one that came all the way. */
+	static char old_shape[1 << 15], new_shape[1 << 15];
+	state_close(open_at(home_file(new_path, sizeof new_path)));
+	read_shape(old_path, old_shape, sizeof old_shape);
+	read_shape(new_path, new_shape, sizeof new_shape);
+	assert_string_equal(old_shape, new_shape);
+}
+
+static void a_run_that_an_older_sargam_left_is_gone_on_with(void **unused UNUSED)
+{
+	static const struct task_spec chain[] = {
+		{ "extract", "", { NULL } }, { "ingest", "", { "extract" } }, { "bronze", "", { "ingest" } }, { "gold", "", { "bronze" } },
+	};
+	char path[512];
+	struct err err = { 0 };
+	make_old_home(home_file(path, sizeof path), "tests/fixtures/state-schema-1.sql");
+	CLEANUP(state_closep) struct state *st = open_at(path);
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
+	struct rand_gen rand = rand_new(1);
+	struct runlog log;
+	static struct plan plan;
+	struct takeover taken;
+	runlog_init(&log, st, &rand);
+	OK(plan_init(&plan, chain, COUNT_OF(chain), NULL, &err));
+	OK(runlog_take_over(&log, SLICE("{\"source\":\"sample\"}"), &plan, &arena, &taken, &err));
+	assert_true(taken.adopted);
+	assert_string_equal(taken.id.s, "20200913T123000Z-0002");
+	assert_int_equal(plan.task[1].state, TASK_DONE);
+	assert_int_equal(plan.task[1].attempt, 2);
+	assert_string_equal(plan_next(&plan, NOW_S * 1000LL).task->spec->name, "bronze");
+}
+
+static void a_home_of_a_newer_sargam_is_refused_and_untouched(void **unused UNUSED)
+{
+	char path[512];
+	struct err err = { 0 };
+	state_close(open_at(home_file(path, sizeof path)));
+	{
+		static struct db_migration newer[100]; /* what a later version may have come to */
+		CLEANUP(db_closep) struct db *db = NULL;
+		for (size_t i = 0; i < COUNT_OF(newer); i++)
+			newer[i].sql = "CREATE TABLE IF NOT EXISTS unheard_of (x INTEGER)";
+		OK(db_open(path, newer, COUNT_OF(newer), &db, &err));
+	}
+	for (int i = 0; i < 2; i++) {
+		struct state *st = NULL;
+		assert_int_equal(state_open(path, &clock_at_noon.base, &st, &err), RC_FATAL);
+		assert_null(st);
+		assert_non_null(strstr(err.msg, path));
+		assert_non_null(strstr(err.msg, "newer sargam"));
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(meta_keeps_the_last_value),
 	cmocka_unit_test(meta_refuses_what_cannot_be_read_back),
@@ -279,7 +362,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_no_playlist_id_is_refused),
 	cmocka_unit_test(receipts_are_found_by_key_and_stand_once),
 	cmocka_unit_test(receipts_beyond_the_memory_allowed_are_refused),
-	cmocka_unit_test(receipts_are_added_together_or_not_at_all),
 	cmocka_unit_test(snapshot_at_never_repeats_and_never_goes_back),
+	cmocka_unit_test(a_home_of_schema_1_opens_with_all_it_holds),
+	cmocka_unit_test(a_run_that_an_older_sargam_left_is_gone_on_with),
+	cmocka_unit_test(a_home_of_a_newer_sargam_is_refused_and_untouched),
 };
 TEST_SUITE(state, tests);
