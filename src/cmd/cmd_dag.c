@@ -218,7 +218,6 @@ static enum rc retry(struct app *app, struct runlog *log, const char *id, struct
 static enum rc read_options(const struct args *args, int64_t *out_limit, bool *out_json, struct err *err)
 {
 	const char *limit = args_value(args, "limit"), *format = args_value(args, "format");
-	*out_limit = RUNS_LIMIT;
 	if (limit && (!slice_to_int(slice_of(limit), out_limit) || *out_limit < 1 || *out_limit > RUNLOG_RUNS_KEPT))
 		return err_set(err, RC_FATAL, "--limit '%s': want a number of runs from 1 to %d", limit, RUNLOG_RUNS_KEPT);
 	if (format && strcmp(format, "table") != 0 && strcmp(format, "json") != 0)
@@ -230,9 +229,9 @@ static enum rc read_options(const struct args *args, int64_t *out_limit, bool *o
 static int run(struct app *app, const struct args *args, struct err *err)
 {
 	const char *verb = args->word[0], *id = args->word_count > 1 ? args->word[1] : NULL;
-	bool as_json, is_list = strcmp(verb, "list") == 0, is_runs = strcmp(verb, "runs") == 0;
+	bool as_json = false, is_list = strcmp(verb, "list") == 0, is_runs = strcmp(verb, "runs") == 0;
 	bool is_show = strcmp(verb, "show") == 0, is_retry = strcmp(verb, "retry") == 0;
-	int64_t limit;
+	int64_t limit = RUNS_LIMIT;
 	if (read_options(args, &limit, &as_json, err) != RC_OK)
 		return EXIT_USAGE;
 	if (!(is_list || is_runs || is_show || is_retry) || ((is_list || is_runs) && id)) {
