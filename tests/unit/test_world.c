@@ -317,6 +317,27 @@ static void shapes_change_on_the_promised_days(void **state)
 	}
 }
 
+static void later_days_bring_the_events_again(void **state)
+{
+	(void) state;
+	static const struct {
+		const char *id;
+		size_t snapshots;
+	} lists[] = { { WORLD_SAMPLE_TOP50, 71 }, { WORLD_SAMPLE_BOLLYWOOD, 69 } };
+	CLEANUP(world_closep) struct world *w = world_sample_open(4, 10 * SAMPLE_DAYS);
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		size_t playlist, count;
+		int64_t *at;
+		times_of(w, lists[i].id, &arena, &playlist, &at, &count);
+		assert_int_equal(count, 10 * lists[i].snapshots);
+		CLEANUP(world_chart_closep) struct world_chart *c = world_chart_open(w, playlist, at[count - 1]);
+		CLEANUP(buf_done) struct buf body = buf_new(PAGE_BYTES_MAX);
+		world_page(c, 0, WORLD_SAMPLE_LIMIT, &body); /* the shape stays what it became */
+		assert_int_equal(has(buf_slice(&body), "\"item\":"), i == 1);
+	}
+}
+
 /* Adds every body of a snapshot. */
 static void hash_snapshot(const struct world *w, size_t playlist, int64_t at, struct hash *h)
 {
@@ -604,6 +625,7 @@ static void lists_of_any_size(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_sample_keeps_what_its_header_promises),
 	cmocka_unit_test(shapes_change_on_the_promised_days),
+	cmocka_unit_test(later_days_bring_the_events_again),
 	cmocka_unit_test(the_same_seed_gives_the_same_bytes_everywhere),
 	cmocka_unit_test(each_snapshot_can_be_made_alone_and_more_days_change_none),
 	cmocka_unit_test(another_seed_is_another_world),
