@@ -16,6 +16,7 @@
 #define BRONZE_READER_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 #define READER_VERSION 1 /* counts up when rows change for the same bytes */
 
@@ -120,6 +121,8 @@ struct page {
 MUST_USE enum rc page_read(struct slice body, struct arena *arena, struct page *out, struct err *err);
 /* playlist.json: RC_REJECT when it is not a JSON object. */
 MUST_USE enum rc playlist_read(struct slice body, struct arena *arena, struct playlist_facts *out, struct err *err);
+/* The item at `index` of the page's items, as it stands there, indented (for people).  RC_NOT_FOUND when there are fewer. */
+MUST_USE enum rc page_item(struct slice body, int64_t index, struct buf *out, struct err *err);
 /* What the extractor needs of a page, without rows: offset, total, has_next, shape_items, items, the playlist's facts (also of
  * a playlist whose items were left out).  Never fails on odd pages: out->reason tells, as page_read would. */
 void page_peek(struct slice body, struct page *out, struct arena *arena);

@@ -183,6 +183,19 @@ enum rc playlist_read(struct slice body, struct arena *arena, struct playlist_fa
 	return RC_OK;
 }
 
+enum rc page_item(struct slice body, int64_t index, struct buf *out, struct err *err)
+{
+	struct json *root CLEANUP(json_freep) = NULL;
+	TRY(json_parse(body, &root, err));
+	struct shape shape;
+	if (!find_shape(root, &shape))
+		return err_set(err, RC_REJECT, "no array 'items': neither a page of items nor a playlist that holds one");
+	if (index < 0 || (uint64_t) index >= json_size(shape.items))
+		return err_set(err, RC_NOT_FOUND, "no item %lld: the page holds %zu", (long long) index, json_size(shape.items));
+	json_write(json_at(shape.items, (size_t) index), JSON_INDENTED, out);
+	return buf_ok(out, "item", err);
+}
+
 void page_peek(struct slice body, struct page *out, struct arena *arena)
 {
 	*out = (struct page){ 0 };
