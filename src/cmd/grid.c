@@ -6,7 +6,6 @@
 #define ROWS_MEASURED 1000
 #define HELD_BYTES_MAX ((size_t) 64 << 20) /* rows held back to measure them */
 #define LINE_BYTES_MAX ((size_t) 1 << 30)
-#define CUT_COLUMNS_MIN 8 /* a shortened cell is at least this wide */
 #define GAP 2
 
 struct grid {
@@ -52,42 +51,39 @@ void grid_free(struct grid *grid)
 
 /* --- widths ------------------------------------------------------------------------------------------------- */
 
-static size_t least(const struct grid *grid, size_t i)
+/* How wide column `i` is when those that may be cut are `share` wide. */
+static size_t width_at(const struct grid *grid, size_t i, size_t share)
 {
-	size_t width = grid->width[i];
-	return grid->column[i].cut && width > CUT_COLUMNS_MIN ? CUT_COLUMNS_MIN : width;
+	size_t least = grid->column[i].cut, width = grid->width[i];
+	if (least == 0 || width <= least)
+		return width;
+	return share < least ? least : share < width ? share : width;
 }
 
-/* The widest share with which all shown columns fit into `columns`. */
-static size_t fair_share(const struct grid *grid, size_t columns)
+static size_t line_width(const struct grid *grid, size_t count, size_t share)
 {
-	for (size_t share = columns; share > CUT_COLUMNS_MIN; share--) {
-		size_t sum = 0;
-		for (size_t i = 0; i < grid->shown; i++)
-			sum += (i ? GAP : 0) + (grid->column[i].cut && grid->width[i] > share ? share : grid->width[i]);
-		if (sum <= columns)
-			return share;
-	}
-	return CUT_COLUMNS_MIN;
+	size_t sum = 0;
+	for (size_t i = 0; i < count; i++)
+		sum += (i ? GAP : 0) + width_at(grid, i, share);
+	return sum;
 }
 
 static void fit(struct grid *grid)
 {
-	size_t columns = grid->terminal->columns, sum = 0;
+	size_t columns = grid->terminal->columns;
 	grid->shown = grid->count;
+	for (size_t i = 0; i < grid->count; i++)
+		if (grid->column[i].width_max && grid->width[i] > grid->column[i].width_max)
+			grid->width[i] = grid->column[i].width_max;
 	if (columns == SIZE_MAX)
 		return;
-	for (size_t i = 0; i < grid->count; i++) {
-		sum += (i ? GAP : 0) + least(grid, i);
-		if (sum > columns && i > 0) {
-			grid->shown = i;
-			break;
-		}
-	}
-	size_t share = fair_share(grid, columns);
+	while (grid->shown > 1 && line_width(grid, grid->shown, 0) > columns)
+		grid->shown--;
+	size_t share = columns;
+	while (share > 0 && line_width(grid, grid->shown, share) > columns)
+		share--;
 	for (size_t i = 0; i < grid->shown; i++)
-		if (grid->column[i].cut && grid->width[i] > share)
-			grid->width[i] = share;
+		grid->width[i] = width_at(grid, i, share);
 }
 
 /* --- rows --------------------------------------------------------------------------------------------------- */

@@ -11,7 +11,8 @@
 struct grid_column {
 	struct slice name; /* in the header; a table whose names are all empty has none */
 	bool right;        /* numbers */
-	bool cut;          /* may be shortened to fit a terminal */
+	size_t cut;        /* may be shortened to this to fit a terminal; 0: never */
+	size_t width_max;  /* 0: none.  One that is wider takes its line apart instead of making every other line wider */
 };
 struct grid_cell {
 	struct slice text;
