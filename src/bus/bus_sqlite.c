@@ -46,6 +46,13 @@ static const struct db_migration schema[] = {
 		") STRICT, WITHOUT ROWID;"
 		"CREATE INDEX deliveries_due ON deliveries(subscription_id, state, due_ms, message_id);",
 	},
+	{
+		"CREATE TABLE holders("
+		"	holder_id INTEGER PRIMARY KEY AUTOINCREMENT,"
+		"	name TEXT NOT NULL UNIQUE" /* io/process.h */
+		") STRICT;"
+		"ALTER TABLE deliveries ADD COLUMN holder_id INTEGER NOT NULL DEFAULT 0;", /* who leased it; 0 = not known */
+	},
 };
 
 /* ---- topics ---- */

@@ -1,12 +1,14 @@
 /* The embedded bus: private to bus_sqlite*.c.
  *
- * bus.db (schema 1; `bus_sqlite.c` has the SQL):
+ * bus.db (schema 2; `bus_sqlite.c` has the SQL):
  *   topics, subscriptions
  *   messages     the log: message_id is the offset and is never used again; `pending` counts its deliveries, a message that
  *                has none left goes, unless it is a dead letter that nobody has subscribed to yet
  *   bodies       their data, so that walking the log never touches it
  *   deliveries   one row for a message that a subscription has not acknowledged.  Its index (subscription, state, due,
  *                message) is all that a pull reads: what a pull costs does not depend on how much is kept.
+ *   holders      processes that hold leases, by a name that tells whether they still live: the lease of a dead one is over at once,
+ *                nobody waits a deadline for it
  * Every function below runs inside the caller's transaction. */
 #ifndef BUS_BUS_SQLITE_H
 #define BUS_BUS_SQLITE_H
@@ -36,7 +38,7 @@ MUST_USE enum rc bus_sqlite_subscription(struct bus_sqlite *b, const char *name,
 MUST_USE enum rc bus_sqlite_topic(struct bus_sqlite *b, const char *name, int64_t *out_id, struct err *err);
 
 /* bus_sqlite_publish.c */
-enum rc bus_sqlite_publish(struct bus *base, const char *topic, struct bus_message *message, size_t count, struct arena *arena,
+MUST_USE enum rc bus_sqlite_publish(struct bus *base, const char *topic, struct bus_message *message, size_t count, struct arena *arena,
                            struct err *err);
 /* One message to the dead-letter topic, kept also when no subscription wants it. */
 MUST_USE enum rc bus_sqlite_forward(struct bus_sqlite *b, int64_t topic_id, const struct bus_message *m, struct err *err);
@@ -48,10 +50,10 @@ MUST_USE enum rc bus_sqlite_read(struct bus_sqlite *b, int64_t message_id, struc
                                  struct err *err);
 
 /* bus_sqlite_pull.c */
-enum rc bus_sqlite_pull(struct bus *base, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
+MUST_USE enum rc bus_sqlite_pull(struct bus *base, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
                         struct bus_delivery **out, size_t *out_count, struct err *err);
-enum rc bus_sqlite_ack(struct bus *base, const char *sub, const struct slice *ack_id, size_t count, struct err *err);
-enum rc bus_sqlite_modify_deadline(struct bus *base, const char *sub, const struct slice *ack_id, size_t count,
+MUST_USE enum rc bus_sqlite_ack(struct bus *base, const char *sub, const struct slice *ack_id, size_t count, struct err *err);
+MUST_USE enum rc bus_sqlite_modify_deadline(struct bus *base, const char *sub, const struct slice *ack_id, size_t count,
                                    int64_t seconds, struct err *err);
 
 #endif

@@ -3,24 +3,27 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bus/redelivery.h"
+#include "io/process.h"
 
 #define FORWARD_BYTES_MAX ((size_t) 64 << 20) /* one message and its attributes, several times over */
 #define RETURN_AT_ONCE 10000                  /* deliveries whose time has come, for each pull */
 #define FORWARD_AT_ONCE 1000
 
 /* The only writer of a delivery's state. */
-static enum rc set_delivery(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, enum delivery_state state,
-                            int64_t attempt, int64_t due_ms, struct err *err)
+static enum rc set_delivery(struct bus_sqlite *b, struct ack_id id, enum delivery_state state, int64_t due_ms,
+                            int64_t holder_id, struct err *err)
 {
 	struct db_stmt *q;
 	TRY(db_query(b->db,
-	             "UPDATE deliveries SET state = ?3, attempt = ?4, due_ms = ?5 WHERE subscription_id = ?1 AND message_id = ?2",
+	             "UPDATE deliveries SET state = ?3, attempt = ?4, due_ms = ?5, holder_id = ?6"
+	             " WHERE subscription_id = ?1 AND message_id = ?2",
 	             &q, err));
-	db_bind_int(q, 1, subscription_id);
-	db_bind_int(q, 2, message_id);
+	db_bind_int(q, 1, id.subscription_id);
+	db_bind_int(q, 2, id.message_id);
 	db_bind_int(q, 3, state);
-	db_bind_int(q, 4, attempt);
+	db_bind_int(q, 4, id.attempt);
 	db_bind_int(q, 5, due_ms);
+	db_bind_int(q, 6, holder_id);
 	return db_run(q, err);
 }
 
@@ -97,6 +100,64 @@ static enum rc return_due(struct bus_sqlite *b, int64_t subscription_id, int64_t
 	return RC_OK;
 }
 
+/* ---- leases of processes that died ---- */
+
+/* This process's row, made at its first pull. */
+static enum rc own_holder(struct bus_sqlite *b, const char *self, int64_t *out_id, struct err *err)
+{
+	struct db_stmt *insert;
+	TRY(db_query(b->db, "INSERT INTO holders(name) VALUES (?1) ON CONFLICT DO NOTHING", &insert, err));
+	db_bind_text(insert, 1, slice_of(self));
+	TRY(db_run(insert, err));
+	CLEANUP(db_donep) struct db_stmt *q = NULL;
+	bool row;
+	TRY(db_query(b->db, "SELECT holder_id FROM holders WHERE name = ?1", &q, err));
+	db_bind_text(q, 1, slice_of(self));
+	TRY(db_step(q, &row, err));
+	assert(row);
+	*out_id = db_column_int(q, 0);
+	return RC_OK;
+}
+
+static enum rc release_holder(struct bus_sqlite *b, int64_t holder_id, struct err *err)
+{
+	struct db_stmt *q;
+	TRY(db_query(b->db,
+	             "UPDATE deliveries SET state = 0, due_ms = 0 WHERE holder_id = ?1 AND state = 1"
+	             " AND subscription_id IN (SELECT subscription_id FROM subscriptions)",
+	             &q, err));
+	db_bind_int(q, 1, holder_id);
+	TRY(db_run(q, err));
+	TRY(db_query(b->db, "DELETE FROM holders WHERE holder_id = ?1", &q, err));
+	db_bind_int(q, 1, holder_id);
+	return db_run(q, err);
+}
+
+/* A process without a life has no use for its leases.  One that cannot be judged keeps them to their deadline. */
+static enum rc release_dead(struct bus_sqlite *b, const char *self, struct err *err)
+{
+	for (int64_t last = 0;;) {
+		struct db_stmt *q;
+		bool row;
+		TRY(db_query(b->db, "SELECT holder_id, name FROM holders WHERE holder_id > ?1 ORDER BY holder_id LIMIT 1", &q, err));
+		db_bind_int(q, 1, last);
+		enum rc rc = db_step(q, &row, err);
+		bool dead = false;
+		if (rc == RC_OK && row) {
+			char name[PROCESS_NAME_BYTES] = { 0 };
+			struct slice text = db_column_text(q, 1);
+			last = db_column_int(q, 0);
+			memcpy(name, text.ptr, text.len < sizeof name ? text.len : sizeof name - 1);
+			dead = strcmp(name, self) != 0 && process_look(name) == PROCESS_DEAD;
+		}
+		db_done(q);
+		if (rc != RC_OK || !row)
+			return rc;
+		if (dead)
+			TRY(release_holder(b, last, err));
+	}
+}
+
 struct ready {
 	int64_t message_id, attempt, data_bytes;
 };
@@ -126,7 +187,7 @@ struct pull {
 	struct bus_sqlite *b;
 	struct sqlite_subscription sub;
 	const char *name;
-	int64_t now;
+	int64_t now, holder_id;
 	size_t max, max_bytes;
 	struct arena *arena;
 	struct bus_delivery *delivery;
@@ -148,8 +209,7 @@ static enum rc lease(struct pull *p, const struct ready *ready, struct err *err)
 	TRY(rc);
 	d->ack_id = ack_id_text(id, p->arena);
 	d->attempt = (int) id.attempt;
-	TRY(set_delivery(p->b, id.subscription_id, id.message_id, DELIVERY_LEASED, id.attempt, p->now + p->sub.ack_deadline_ms,
-	                 err));
+	TRY(set_delivery(p->b, id, DELIVERY_LEASED, p->now + p->sub.ack_deadline_ms, p->holder_id, err));
 	p->bytes += (size_t) ready->data_bytes;
 	p->full = ++p->count == p->max;
 	return RC_OK;
@@ -180,6 +240,9 @@ static enum rc pull_all(struct pull *p, struct err *err)
 	CLEANUP(db_rollbackp) struct db *transaction = p->b->db;
 	p->now = clock_now_ms(p->b->clock); /* not before the wait for the lock: others have written younger times since */
 	TRY(bus_sqlite_subscription(p->b, p->name, &p->sub, err));
+	struct process_name self = process_self();
+	TRY(release_dead(p->b, self.s, err));
+	TRY(own_holder(p->b, self.s, &p->holder_id, err));
 	TRY(return_due(p->b, p->sub.id, p->now, err));
 	TRY(fill(p, err));
 	return db_commit(transaction, err);
@@ -223,11 +286,11 @@ enum rc bus_sqlite_ack(struct bus *base, const char *sub, const struct slice *ac
 
 /* The state of the delivery this ack id leased last; *out_found = false when it is gone or was leased again. */
 static enum rc find_delivery(struct bus_sqlite *b, struct ack_id id, bool *out_found, enum delivery_state *out_state,
-                             int64_t *out_due_ms, struct err *err)
+                             int64_t *out_due_ms, int64_t *out_holder_id, struct err *err)
 {
 	CLEANUP(db_donep) struct db_stmt *q = NULL;
 	TRY(db_query(b->db,
-	             "SELECT state, due_ms FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2 AND attempt = ?3", &q,
+	             "SELECT state, due_ms, holder_id FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2 AND attempt = ?3", &q,
 	             err));
 	db_bind_int(q, 1, id.subscription_id);
 	db_bind_int(q, 2, id.message_id);
@@ -236,6 +299,7 @@ static enum rc find_delivery(struct bus_sqlite *b, struct ack_id id, bool *out_f
 	if (*out_found) {
 		*out_state = (enum delivery_state) db_column_int(q, 0);
 		*out_due_ms = db_column_int(q, 1);
+		*out_holder_id = db_column_int(q, 2);
 	}
 	return RC_OK;
 }
@@ -247,8 +311,8 @@ static enum rc nack(struct bus_sqlite *b, const struct sqlite_subscription *sub,
 		return forward(b, sub, name, id, err);
 	int64_t backoff_ms = delivery_backoff_ms(sub->backoff_min_ms, sub->backoff_max_ms, id.attempt);
 	if (backoff_ms == 0)
-		return set_delivery(b, id.subscription_id, id.message_id, DELIVERY_READY, id.attempt, 0, err);
-	return set_delivery(b, id.subscription_id, id.message_id, DELIVERY_BACKOFF, id.attempt, now + backoff_ms, err);
+		return set_delivery(b, id, DELIVERY_READY, 0, 0, err);
+	return set_delivery(b, id, DELIVERY_BACKOFF, now + backoff_ms, 0, err);
 }
 
 static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription *sub, const char *name, struct ack_id id,
@@ -256,15 +320,15 @@ static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription
 {
 	bool found;
 	enum delivery_state state = DELIVERY_BACKOFF;
-	int64_t due_ms = 0, now = clock_now_ms(b->clock);
-	TRY(find_delivery(b, id, &found, &state, &due_ms, err));
+	int64_t due_ms = 0, holder_id = 0, now = clock_now_ms(b->clock);
+	TRY(find_delivery(b, id, &found, &state, &due_ms, &holder_id, err));
 	if (!found)
 		return RC_OK;
 	if (seconds == 0)
 		return state == DELIVERY_BACKOFF ? RC_OK : nack(b, sub, name, id, now, err);
 	if (state != DELIVERY_LEASED || delivery_is_due(due_ms, now))
 		return RC_OK;
-	return set_delivery(b, id.subscription_id, id.message_id, DELIVERY_LEASED, id.attempt, now + seconds * 1000, err);
+	return set_delivery(b, id, DELIVERY_LEASED, now + seconds * 1000, holder_id, err);
 }
 
 static enum rc modify_all(struct bus_sqlite *b, const char *name, const struct slice *ack_id, size_t count, int64_t seconds,

@@ -5,10 +5,10 @@
 
 static struct db *open_tables(const char *path)
 {
-	static const struct db_migration known[] = { { "" } };
+	static const struct db_migration known[] = { { "" }, { "" } };
 	struct db *db = NULL;
 	struct err err = { 0 };
-	if (db_open(path, known, 1, &db, &err) != RC_OK)
+	if (db_open(path, known, 2, &db, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	return db;
 }

@@ -197,11 +197,11 @@ static void a_database_of_schema_1_opens_with_all_it_holds(void **state)
 	char *shape[2] = { NULL };
 	const char *paths[2] = { path, fresh };
 	for (size_t i = 0; i < 2; i++) {
-		static const struct db_migration known[] = { { "" } };
+		static const struct db_migration known[] = { { "" }, { "" } };
 		CLEANUP(db_closep) struct db *db = NULL;
 		struct db_stmt *q;
 		bool row;
-		ok(db_open(paths[i], known, 1, &db, &err));
+		ok(db_open(paths[i], known, 2, &db, &err));
 		ok(db_query(db, "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)", &q, &err));
 		ok(db_step(q, &row, &err));
 		shape[i] = arena_strdup(&arena, db_column_text(q, 0));
@@ -220,17 +220,47 @@ static void a_database_of_a_newer_schema_is_refused(void **state)
 	setup(bus, &plain);
 	bus_close(bus);
 	struct db *db = NULL;
-	static const struct db_migration newer[] = { { "" }, { "ALTER TABLE messages RENAME TO log" }, { "" } };
+	static const struct db_migration newer[] = { { "" }, { "" }, { "ALTER TABLE messages RENAME TO log" } };
 	ok(db_open(path, newer, COUNT_OF(newer), &db, &err));
 	db_close(db);
 	struct err err = { 0 };
 	bus = NULL;
 	assert_int_equal(bus_sqlite_open(path, &clock.base, &bus, &err), RC_FATAL);
 	assert_null(bus);
-	assert_non_null(strstr(err.msg, "bus.db: written by a newer sargam (schema 3, this one knows 1): install"));
+	assert_non_null(strstr(err.msg, "bus.db: written by a newer sargam (schema 3, this one knows 2): install"));
 }
 
 /* ---- several processes ---- */
+
+/* Nobody waits a deadline for a process that was killed. */
+static void a_lease_of_a_dead_process_is_over_at_once(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+	CLEANUP(bus_closep) struct bus *bus = open_bus(path, &clock.base);
+	struct bus_delivery *d;
+	size_t count;
+	setup(bus, &plain);
+	publish(bus, plain.topic, 1);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct bus *own = NULL;
+		bool pulled = bus_sqlite_open(path, &clock.base, &own, NULL) == RC_OK &&
+		              bus_pull(own, plain.name, 10, SOME_BYTES, &arena, &d, &count, NULL) == RC_OK && count == 1;
+		_exit(pulled ? 0 : 1);
+	}
+	int status;
+	assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ok(bus_pull(bus, plain.name, 10, SOME_BYTES, &arena, &d, &count, &err));
+	assert_int_equal(count, 1);
+	assert_int_equal(d[0].attempt, 2);
+	ok(bus_pull(bus, plain.name, 10, SOME_BYTES, &arena, &d, &count, &err)); /* its own lease lasts */
+	assert_int_equal(count, 0);
+}
 
 enum { PROCESSES = 6, MESSAGES = 300 };
 
@@ -498,6 +528,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(ids_are_never_used_again),
 	cmocka_unit_test(a_database_of_schema_1_opens_with_all_it_holds),
 	cmocka_unit_test(a_database_of_a_newer_schema_is_refused),
+	cmocka_unit_test(a_lease_of_a_dead_process_is_over_at_once),
 	cmocka_unit_test(no_two_processes_ever_hold_the_same_lease),
 	cmocka_unit_test(both_embedded_buses_do_the_same),
 };
