@@ -7,7 +7,7 @@
 #define BODY_BYTES_MAX ((size_t) 1 << 30)
 #define PATH_BYTES_MAX 4096
 
-static enum rc write_body(struct buf *body, struct err *err, struct buf *path)
+static enum rc write_body(const struct buf *path, const struct buf *body, struct err *err)
 {
 	TRY(buf_ok(path, "name of a page file", err));
 	TRY(buf_ok(body, buf_str(path), err));
@@ -23,7 +23,7 @@ static enum rc write_snapshot(const struct world_chart *c, const char *folder, s
 		buf_reset(body);
 		buf_addf(&path, "%s/%s/page-%04zu.json", folder, time_folder(c->unix_s).s, page);
 		world_page(c, page * limit, limit, body);
-		TRY(write_body(body, err, &path));
+		TRY(write_body(&path, body, err));
 	}
 	return RC_OK;
 }
@@ -46,7 +46,7 @@ static enum rc write_playlist(const struct world *w, size_t playlist, const char
 		buf_addf(&path, "%s/playlist.json", folder.ptr);
 		buf_reset(body);
 		world_playlist_json(c, body);
-		TRY(write_body(body, err, &path));
+		TRY(write_body(&path, body, err));
 	}
 	return RC_OK;
 }
