@@ -50,7 +50,7 @@ static size_t aligned(size_t size)
 
 bool arena_fits(const struct arena *a, size_t size)
 {
-	return size <= SIZE_MAX - 15 && aligned(size) <= a->limit - a->used;
+	return size <= SIZE_MAX - 15 && aligned(size ? size : 1) <= a->limit - a->used;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
