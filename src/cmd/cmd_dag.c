@@ -2,8 +2,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "cmd/grid.h"
 #include "cmd/run.h"
-#include "cmd/table.h"
 
 #define ARENA_BYTES ((size_t) 64 << 20)
 #define RUNS_LIMIT 20
@@ -25,12 +25,32 @@ static struct json *json_time(int64_t ms)
 	return ms ? json_new_string(slice_of(time_rfc3339(ms / 1000).s)) : json_new_null();
 }
 
+/* DONE is good, what ended otherwise bad, what is on its way news. */
+static enum ink ink_of(const char *state)
+{
+	static const struct {
+		const char *state;
+		enum ink ink;
+	} inks[] = {
+		{ "DONE", INK_GOOD },       { "FAILED", INK_BAD },   { "DEAD", INK_BAD },     { "UNFINISHED", INK_BAD },
+		{ "RUNNING", INK_NEWS },    { "WAITING", INK_NEWS }, { "DEFERRED", INK_NEWS },
+	};
+	for (size_t i = 0; i < COUNT_OF(inks); i++)
+		if (strcmp(state, inks[i].state) == 0)
+			return inks[i].ink;
+	return INK_DIM;
+}
+
 /* ---- list ---- */
 
-static int list(bool as_json)
+static enum rc list(bool as_json, const struct terminal *terminal, struct err *err)
 {
-	static const struct table_column columns[] = { { "TASK", false }, { "NEEDS", false }, { "WHAT IT DOES", false } };
-	CLEANUP(table_done) struct table table = table_new(columns, COUNT_OF(columns));
+	static const struct grid_column columns[] = {
+		{ .name = { "TASK", 4 } },
+		{ .name = { "NEEDS", 5 } },
+		{ .name = { "WHAT IT DOES", 12 }, .cut = 20 },
+	};
+	CLEANUP(grid_freep) struct grid *grid = grid_new(terminal, columns, COUNT_OF(columns));
 	CLEANUP(json_freep) struct json *root = json_new_array();
 	for (size_t i = 0; i < STAGE_COUNT; i++) {
 		const struct stage_info *s = &stage_info[i];
@@ -42,15 +62,17 @@ static int list(bool as_json)
 		json_set(o, "needs", needs);
 		json_set(o, "what", json_new_string(slice_of(s->what)));
 		json_append(root, o);
-		table_add(&table, "%s", s->name);
-		table_add(&table, "%s", s->needs ? s->needs : "");
-		table_add(&table, "%s", s->what);
+		const struct grid_cell cell[] = {
+			{ .text = slice_of(s->name) },
+			{ .text = slice_of(s->needs ? s->needs : "") },
+			{ .text = slice_of(s->what) },
+		};
+		TRY(grid_row(grid, cell, err));
 	}
-	if (as_json)
-		print_json(root);
-	else
-		table_print(&table, stdout);
-	return EXIT_DONE;
+	if (!as_json)
+		return grid_end(grid, NULL, err);
+	print_json(root);
+	return RC_OK;
 }
 
 /* ---- runs ---- */
@@ -86,30 +108,38 @@ static struct json *json_run(struct runlog *log, const struct run *run)
 	return o;
 }
 
-static enum rc runs(struct runlog *log, int64_t limit, bool as_json, struct err *err)
+static enum rc runs(struct runlog *log, int64_t limit, bool as_json, const struct terminal *terminal, struct err *err)
 {
-	static const struct table_column columns[] = {
-		{ "RUN", false }, { "STATE", false }, { "SOURCE", false }, { "STARTED", false }, { "SECONDS", true }, { "ERROR", false },
+	static const struct grid_column columns[] = {
+		{ .name = { "RUN", 3 } },
+		{ .name = { "STATE", 5 } },
+		{ .name = { "SOURCE", 6 }, .cut = 10 },
+		{ .name = { "STARTED", 7 } },
+		{ .name = { "SECONDS", 7 }, .right = true },
+		{ .name = { "ERROR", 5 }, .cut = 20 },
 	};
 	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
-	CLEANUP(table_done) struct table table = table_new(columns, COUNT_OF(columns));
+	CLEANUP(grid_freep) struct grid *grid = grid_new(terminal, columns, COUNT_OF(columns));
 	CLEANUP(json_freep) struct json *root = json_new_array();
 	struct runs found;
 	TRY(runlog_list(log, limit, &arena, &found, err));
 	for (size_t i = 0; i < found.count; i++) {
 		const struct run *run = &found.run[i];
 		json_append(root, json_run(log, run));
-		table_add(&table, "%.*s", SLICE_FMT(run->id));
-		table_add(&table, "%s", state_of(log, run));
-		table_add(&table, "%.*s", SLICE_FMT(run->source));
-		table_add(&table, "%s", time_rfc3339(run->started_ms / 1000).s);
-		table_add(&table, "%.1f", seconds_of(log, run));
-		table_add(&table, "%.*s", SLICE_FMT(error_of(log, run)));
+		const struct grid_cell cell[] = {
+			{ .text = run->id },
+			{ .text = slice_of(state_of(log, run)), .ink = ink_of(state_of(log, run)) },
+			{ .text = run->source },
+			{ .text = arena_copy(&arena, slice_of(time_rfc3339(run->started_ms / 1000).s)) },
+			{ .text = arena_printf(&arena, "%.1f", seconds_of(log, run)) },
+			{ .text = error_of(log, run) },
+		};
+		TRY(grid_row(grid, cell, err));
 	}
+	if (!as_json && found.count)
+		return grid_end(grid, NULL, err);
 	if (as_json)
 		print_json(root);
-	else if (found.count)
-		table_print(&table, stdout);
 	else
 		(void) fprintf(stderr, "no run yet: `sargam run` makes one\n");
 	return RC_OK;
@@ -134,35 +164,38 @@ static struct json *json_task(const struct task *t)
 	return o;
 }
 
-static void add_task(struct table *table, const struct task *t)
+static enum rc add_task(struct grid *grid, const struct task *t, struct arena *arena, struct err *err)
 {
-	table_add(table, "%s", t->spec->name);
-	table_add(table, "%s", task_state_name(t->state));
-	table_add(table, "%d", t->attempt);
-	table_add(table, "%s", t->started_ms ? time_rfc3339(t->started_ms / 1000).s : "");
-	if (t->started_ms)
-		table_add(table, "%.1f", (double) t->elapsed_ms / 1000);
-	else
-		table_add(table, "%s", "");
-	table_add(table, "%lld", (long long) t->rows);
-	if (t->bytes)
-		table_add(table, "%.1f", (double) t->bytes / 1e6);
-	else
-		table_add(table, "%s", "");
+	struct slice result = slice_of(t->error[0] ? t->error : t->summary);
 	if (t->state == TASK_WAITING && t->error[0])
-		table_add(table, "%s (not before %s)", t->error, time_rfc3339(t->not_before_ms / 1000).s);
-	else
-		table_add(table, "%s", t->error[0] ? t->error : t->summary);
+		result = arena_printf(arena, "%s (not before %s)", t->error, time_rfc3339(t->not_before_ms / 1000).s);
+	const struct grid_cell cell[] = {
+		{ .text = slice_of(t->spec->name) },
+		{ .text = slice_of(task_state_name(t->state)), .ink = ink_of(task_state_name(t->state)) },
+		{ .text = arena_printf(arena, "%d", t->attempt) },
+		{ .text = t->started_ms ? arena_printf(arena, "%s", time_rfc3339(t->started_ms / 1000).s) : SLICE("") },
+		{ .text = t->started_ms ? arena_printf(arena, "%.1f", (double) t->elapsed_ms / 1000) : SLICE("") },
+		{ .text = t->started_ms ? arena_printf(arena, "%lld", (long long) t->rows) : SLICE("") },
+		{ .text = t->bytes ? arena_printf(arena, "%.1f", (double) t->bytes / 1e6) : SLICE("") },
+		{ .text = result },
+	};
+	return grid_row(grid, cell, err);
 }
 
-static enum rc show(struct runlog *log, const char *id, bool as_json, struct err *err)
+static enum rc show(struct runlog *log, const char *id, bool as_json, const struct terminal *terminal, struct err *err)
 {
-	static const struct table_column columns[] = {
-		{ "TASK", false },   { "STATE", false }, { "ATTEMPTS", true }, { "STARTED", false },
-		{ "SECONDS", true }, { "ROWS", true },   { "MB", true },       { "RESULT OR ERROR", false },
+	static const struct grid_column columns[] = {
+		{ .name = { "TASK", 4 } },
+		{ .name = { "STATE", 5 } },
+		{ .name = { "ATTEMPTS", 8 }, .right = true },
+		{ .name = { "STARTED", 7 } },
+		{ .name = { "SECONDS", 7 }, .right = true },
+		{ .name = { "ROWS", 4 }, .right = true },
+		{ .name = { "MB", 2 }, .right = true },
+		{ .name = { "RESULT OR ERROR", 15 } },
 	};
 	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
-	CLEANUP(table_done) struct table table = table_new(columns, COUNT_OF(columns));
+	CLEANUP(grid_freep) struct grid *grid = grid_new(terminal, columns, COUNT_OF(columns));
 	struct run run;
 	struct task *task;
 	size_t count;
@@ -172,7 +205,7 @@ static enum rc show(struct runlog *log, const char *id, bool as_json, struct err
 	struct json *tasks = json_new_array();
 	for (size_t i = 0; i < count; i++) {
 		json_append(tasks, json_task(&task[i]));
-		add_task(&table, &task[i]);
+		TRY(add_task(grid, &task[i], &arena, err));
 	}
 	json_set(root, "tasks", tasks);
 	if (as_json) {
@@ -186,8 +219,7 @@ static enum rc show(struct runlog *log, const char *id, bool as_json, struct err
 	if (error.len)
 		(void) printf("error    %.*s\n", SLICE_FMT(error));
 	(void) printf("\n");
-	table_print(&table, stdout);
-	return RC_OK;
+	return grid_end(grid, NULL, err);
 }
 
 /* ---- retry ---- */
@@ -239,8 +271,12 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		               id ? id : "");
 		return EXIT_USAGE;
 	}
+	/* A run goes on when the reader of its output leaves; a listing ends, as every filter does. */
+	struct terminal terminal = { 0 };
+	if (!is_retry)
+		terminal = terminal_open();
 	if (is_list)
-		return list(as_json);
+		return exit_of(list(as_json, &terminal, err));
 
 	CLEANUP(build_close) struct build b = { 0 };
 	struct rand_gen rand = rand_new(rand_os());
@@ -254,9 +290,9 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		return exit_of(rc);
 	runlog_init(&log, state, &rand);
 	if (is_runs)
-		return exit_of(runs(&log, limit, as_json, err));
+		return exit_of(runs(&log, limit, as_json, &terminal, err));
 	if (is_show)
-		return exit_of(show(&log, id ? id : "last", as_json, err));
+		return exit_of(show(&log, id ? id : "last", as_json, &terminal, err));
 	rc = retry(app, &log, id ? id : "last", &b, &outcome, err);
 	return rc == RC_OK ? run_conclude(&b, &outcome, false, err) : exit_of(rc);
 }
