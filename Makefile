@@ -6,7 +6,7 @@
 # clang    clang     build/clang the second compiler's warnings (`check` compiles and links nothing)
 #
 # Third-party files are in build/deps (script/bootstrap). Every .c below src/ is part of libsargam.a, src/main.c apart;
-# every .c below tests/ is part of sargam-test, fuzz/ and bench/ apart (those are programs of their own).
+# every .c below tests/ is part of sargam-test, fuzz/, bench/ and crash/ apart (those are programs of their own).
 CFG ?= release
 MACHINE := $(shell uname -m)
 DEPS := build/deps
@@ -50,7 +50,7 @@ $(error CFG=$(CFG): known are release, asan, clang)
 endif
 
 SRC := $(sort $(shell find src -name '*.c' 2>/dev/null))
-TEST_SRC := $(sort $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' 2>/dev/null))
+TEST_SRC := $(sort $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' -not -path 'tests/crash/*' 2>/dev/null))
 LIB_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out src/main.c,$(SRC))) $(B)/obj/gen/embed.o $(B)/obj/gen/embed_data.o
 MAIN_OBJ := $(B)/obj/src/main.o
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/obj/%.o)
@@ -60,11 +60,12 @@ ifeq ($(wildcard $(DEPS)/include/duckdb.h),)
 $(error build/deps is missing: run script/bootstrap first)
 endif
 
-.PHONY: all test-binary check clean FORCE
+.PHONY: all test-binary crash-tools check clean FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 all: $(B)/sargam
 test-binary: $(B)/sargam-test
+crash-tools: $(B)/crash/recorder.so $(B)/crash/replay $(B)/crash/steps
 check: $(OBJ)
 clean:
 	rm -rf $(B)/obj $(B)/libsargam.a $(B)/sargam $(B)/sargam-test
@@ -76,6 +77,17 @@ $(B)/sargam: $(MAIN_OBJ) $(B)/libsargam.a
 $(B)/sargam-test: $(TEST_OBJ) $(B)/libsargam.a
 	@echo "  link    $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(B)/libsargam.a -lcmocka $(LDLIBS)
+
+# Of the release build only: the recorder is loaded into the program that ships.
+$(B)/crash/recorder.so: tests/crash/recorder.c tests/crash/record.h
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu17 -O2 -g $(WARN) -D_GNU_SOURCE -fPIC -shared -fvisibility=hidden -o $@ $<
+$(B)/crash/replay: tests/crash/replay.c tests/crash/record.h
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu17 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $<
+$(B)/crash/steps: tests/crash/steps.c $(B)/libsargam.a
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libsargam.a $(LDLIBS)
 
 # `q`, not `r`: two rooms may both have a mem.c, and `r` would keep the last one only.
 $(B)/libsargam.a: $(LIB_OBJ) $(B)/obj/objects

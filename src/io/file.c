@@ -73,8 +73,8 @@ enum rc file_read(const char *path, size_t limit_bytes, struct arena *arena, str
 	return file_read_info(path, limit_bytes, arena, out, &ignored, err);
 }
 
-enum rc file_read_info(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out,
-                       struct file_info *out_info, struct err *err)
+enum rc file_read_info(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out, struct file_info *out_info,
+                       struct err *err)
 {
 	CLEANUP(fd_closep) int fd = -1;
 	struct stat st;

@@ -66,7 +66,8 @@ static enum rc explain(const struct store_folder *f, struct slice key, enum rc r
 		if (file_stat(path, &info, NULL) != RC_OK || !info.exists)
 			break;
 		if (!last && !info.is_dir)
-			return err_set(err, RC_REJECT, "object '%.*s': '%.*s' is an object, not a folder", SLICE_FMT(key), SLICE_FMT(part));
+			return err_set(err, RC_REJECT, "object '%.*s': '%.*s' is an object, not a folder", SLICE_FMT(key),
+			               SLICE_FMT(part));
 		if (last && info.is_dir)
 			return err_set(err, RC_REJECT, "object '%.*s': is a folder of other objects", SLICE_FMT(key));
 		if (last)
@@ -218,8 +219,8 @@ static enum rc folder_put_if_absent(struct store *s, struct slice key, struct sl
 
 /* Gets */
 
-static enum rc folder_get(struct store *s, struct slice key, struct arena *arena, struct slice *out_body,
-                          int64_t *out_version, struct err *err)
+static enum rc folder_get(struct store *s, struct slice key, struct arena *arena, struct slice *out_body, int64_t *out_version,
+                          struct err *err)
 {
 	struct store_folder *f = folder_of(s);
 	CLEANUP(mem_freep) char *path = path_below(f->paths.root, key);
@@ -233,8 +234,7 @@ static enum rc folder_get(struct store *s, struct slice key, struct arena *arena
 	return rc == RC_OK ? RC_OK : err_wrap(err, rc, "object '%.*s'", SLICE_FMT(key));
 }
 
-static enum rc folder_get_file(struct store *s, struct slice key, struct arena *arena, struct slice *out_path,
-                               struct err *err)
+static enum rc folder_get_file(struct store *s, struct slice key, struct arena *arena, struct slice *out_path, struct err *err)
 {
 	struct store_folder *f = folder_of(s);
 	CLEANUP(mem_freep) char *path = path_below(f->paths.root, key);

@@ -20,8 +20,7 @@ struct folder_present {
 	int64_t least;   /* what the next one must have */
 };
 MUST_USE enum rc folder_look(const struct folder_paths *f, const char *path, struct folder_present *out, struct err *err);
-MUST_USE enum rc folder_check_version(const struct folder_present *present, struct slice key, int64_t expected,
-                                      struct err *err);
+MUST_USE enum rc folder_check_version(const struct folder_present *present, struct slice key, int64_t expected, struct err *err);
 /* Give a file a version of at least `least`. */
 MUST_USE enum rc folder_set_version(const char *path, int64_t least, int64_t *out_version, struct err *err);
 /* Before an object of this version is removed. */

@@ -220,7 +220,8 @@ static enum rc mem_list(struct store *s, struct slice prefix, struct slice from,
 	out->object = arena_alloc_array(arena, end - first, sizeof *out->object);
 	for (size_t i = first; i < end; i++) {
 		const struct object *o = &m->objects[i];
-		out->object[out->count++] = (struct store_object){ arena_copy(arena, key_of(o)), (int64_t) o->body_len, o->version };
+		out->object[out->count++] =
+			(struct store_object){ arena_copy(arena, key_of(o)), (int64_t) o->body_len, o->version };
 	}
 	if (out->count == max && end < m->count && slice_starts(key_of(&m->objects[end]), prefix))
 		out->next = out->object[out->count - 1].key;

@@ -92,8 +92,8 @@ MUST_USE static inline enum rc store_get_file(struct store *s, struct slice key,
 	assert(store_key_ok(key));
 	return s->ops->get_file(s, key, arena, out_path, err);
 }
-MUST_USE static inline enum rc store_put_file(struct store *s, struct slice key, const char *path, int64_t expected,
-                                              bool durable, int64_t *out_version, struct err *err)
+MUST_USE static inline enum rc store_put_file(struct store *s, struct slice key, const char *path, int64_t expected, bool durable,
+                                              int64_t *out_version, struct err *err)
 {
 	assert(store_key_ok(key) && expected >= STORE_ANY_VERSION);
 	int64_t ignored;

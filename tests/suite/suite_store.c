@@ -89,10 +89,22 @@ static void assert_holds(struct room *r, struct slice key, struct slice want, in
 static void key_names(void **state)
 {
 	ROOM(r);
-	static const char *const good[] = { "a", "a/b", "raw/playlist_id=1/x.json", "...", "a/.hidden", "tmp-x", "x.tmp-", "\xc3\xa9/\xe2\x98\x83",
-		                            " ", "a b/c", "store-1", "~", "con:1" };
-	static const char *const bad[] = { "", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\nb", "\x7f", "\xff", "a/\xc3",
-		                           ".tmp-1", "a/.tmp-", ".store-lock", "a/.store-/b" };
+	static const char *const good[] = { "a",
+		                            "a/b",
+		                            "raw/playlist_id=1/x.json",
+		                            "...",
+		                            "a/.hidden",
+		                            "tmp-x",
+		                            "x.tmp-",
+		                            "\xc3\xa9/\xe2\x98\x83",
+		                            " ",
+		                            "a b/c",
+		                            "store-1",
+		                            "~",
+		                            "con:1" };
+	static const char *const bad[] = { "",     "/",      "/a",     "a/",      "a//b",        ".",
+		                           "..",   "a/..",   "../a",   "a/./b",   "a\nb",        "\x7f",
+		                           "\xff", "a/\xc3", ".tmp-1", "a/.tmp-", ".store-lock", "a/.store-/b" };
 	for (size_t i = 0; i < COUNT_OF(good); i++)
 		assert_true(store_key_ok(slice_of(good[i])));
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -167,11 +179,10 @@ static void versions_are_never_used_again(void **state)
 		int64_t version = 0;
 		struct slice bytes = arena_printf(&r.arena, "%zu", i);
 		switch (rand_below(&g, 4)) {
-		case 0:
-			OK(store_replace(r.s, key, STORE_ANY_VERSION, bytes, &version, &r.err));
-			break;
+		case 0: OK(store_replace(r.s, key, STORE_ANY_VERSION, bytes, &version, &r.err)); break;
 		case 1:
-			OK(store_put_file(r.s, key, local_file(&r, "f", bytes), STORE_ANY_VERSION, rand_chance(&g, 2), &version, &r.err));
+			OK(store_put_file(r.s, key, local_file(&r, "f", bytes), STORE_ANY_VERSION, rand_chance(&g, 2), &version,
+			                  &r.err));
 			break;
 		case 2:
 			OK(store_remove(r.s, key, &r.err));
@@ -298,8 +309,8 @@ static void check_list(struct room *r, const struct slice *keys, size_t count, s
 				at++;
 			assert_true(at < count);
 			if (!slice_eq(page.object[i].key, keys[at]))
-				fail_msg("prefix '%.*s' from '%.*s': '%.*s' where '%.*s' should be", SLICE_FMT(prefix), SLICE_FMT(from),
-				         SLICE_FMT(page.object[i].key), SLICE_FMT(keys[at]));
+				fail_msg("prefix '%.*s' from '%.*s': '%.*s' where '%.*s' should be", SLICE_FMT(prefix),
+				         SLICE_FMT(from), SLICE_FMT(page.object[i].key), SLICE_FMT(keys[at]));
 			assert_true(page.object[i].bytes == (int64_t) keys[at].len);
 			assert_true(page.object[i].version > 0);
 		}
@@ -328,7 +339,8 @@ static void list_goes_in_byte_order(void **state)
 		/* an object's last part ends in '!', so that no object is another's folder */
 		struct slice key = SLICE("");
 		for (uint64_t depth = 1 + rand_below(&g, 4); depth; depth--)
-			key = arena_printf(&r.arena, "%.*s%s%s", SLICE_FMT(key), word[rand_below(&g, WORDS)], depth > 1 ? "/" : "!");
+			key = arena_printf(&r.arena, "%.*s%s%s", SLICE_FMT(key), word[rand_below(&g, WORDS)],
+			                   depth > 1 ? "/" : "!");
 		bool known = false;
 		for (size_t k = 0; k < count; k++)
 			known |= slice_eq(keys[k], key);
@@ -427,6 +439,41 @@ static void processes_never_lose_a_replacement(void **state)
 	assert_holds(&r, SLICE("race/counter"), want, 0);
 }
 
+/* Two that do not look at the version must get two versions all the same. */
+struct writers {
+	struct store *s;
+	const char *desk;
+	int64_t version[RACERS][RAISES];
+};
+
+static enum rc thread_writes(void *ctx, size_t i, struct err *err)
+{
+	struct writers *w = ctx;
+	char path[300];
+	(void) snprintf(path, sizeof path, "%s/racer-%zu", w->desk, i);
+	for (int k = 0; k < RAISES; k++) {
+		FILE *f = k % 2 ? fopen(path, "w") : NULL;
+		if (f) {
+			(void) fclose(f);
+			TRY(store_put_file(w->s, SLICE("race/any"), path, STORE_ANY_VERSION, false, &w->version[i][k], err));
+		} else {
+			TRY(store_replace(w->s, SLICE("race/any"), STORE_ANY_VERSION, SLICE("x"), &w->version[i][k], err));
+		}
+	}
+	return RC_OK;
+}
+
+static void blind_writers_get_versions_of_their_own(void **state)
+{
+	ROOM(r);
+	struct writers w = { .s = r.s, .desk = r.desk };
+	OK(thread_each(RACERS, RACERS, thread_writes, &w, &r.err));
+	const int64_t *seen = w.version[0];
+	for (size_t i = 0; i < (size_t) RACERS * RAISES; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_true(seen[i] != seen[k]);
+}
+
 struct creators {
 	struct store *s;
 	atomic_int created, rejected;
@@ -509,7 +556,7 @@ static void two_stores_see_the_same_objects(void **state)
 		ENTRY(a_prefix_of_a_key_is_no_object, b), ENTRY(files_go_in_and_come_out, b),                        \
 		ENTRY(remove_is_ok_twice, b), ENTRY(list_goes_in_byte_order, b), ENTRY(list_tells_bytes_and_version, b), \
 		ENTRY(threads_never_lose_a_replacement, b), ENTRY(processes_never_lose_a_replacement, b),            \
-		ENTRY(one_of_many_creators_wins, b), ENTRY(removal_does_not_disturb_creation, b),                    \
+		ENTRY(blind_writers_get_versions_of_their_own, b), ENTRY(one_of_many_creators_wins, b), ENTRY(removal_does_not_disturb_creation, b),                    \
 		ENTRY(two_stores_see_the_same_objects, b)
 
 static const struct CMUnitTest folder_tests[] = { ALL(0) };

@@ -252,7 +252,8 @@ static enum rc run_remove_tree(const char *dir, bool *out_done, struct err *err)
 
 static void every_system_call_of_file(void **state UNUSED)
 {
-	static enum rc (*const runs[])(const char *, bool *, struct err *) = { run_replace, run_create, run_move, run_copy, run_remove_tree };
+	static enum rc (*const runs[])(const char *, bool *, struct err *) = { run_replace, run_create, run_move, run_copy,
+		                                                               run_remove_tree };
 	static const int errnums[] = { ENOSPC, EIO };
 	for (size_t i = 0; i < COUNT_OF(runs) * COUNT_OF(errnums); i++) {
 		const char *root = test_tmpdir();

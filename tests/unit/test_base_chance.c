@@ -18,8 +18,8 @@ static void forks_are_streams_of_their_own(void **state UNUSED)
 	struct rand_gen a = rand_fork(1, "track", 0), b = rand_fork(1, "track", 0);
 	assert_true(rand_next(&a) == rand_next(&b));
 	uint64_t first[5];
-	struct rand_gen g[] = { rand_fork(1, "track", 0), rand_fork(1, "track", 1), rand_fork(1, "artist", 0), rand_fork(2, "track", 0),
-		                rand_new(1) };
+	struct rand_gen g[] = { rand_fork(1, "track", 0), rand_fork(1, "track", 1), rand_fork(1, "artist", 0),
+		                rand_fork(2, "track", 0), rand_new(1) };
 	for (size_t i = 0; i < COUNT_OF(g); i++) {
 		first[i] = rand_next(&g[i]);
 		for (size_t k = 0; k < i; k++)

@@ -42,11 +42,24 @@ static void integers_are_whole_or_refused(void **state UNUSED)
 		bool ok;
 		int64_t value;
 	} cases[] = {
-		{ "0", true, 0 }, { "-0", true, 0 }, { "007", true, 7 }, { "-12", true, -12 },
-		{ "9223372036854775807", true, INT64_MAX }, { "-9223372036854775808", true, INT64_MIN },
-		{ "9223372036854775808", false, 0 }, { "-9223372036854775809", false, 0 }, { "99999999999999999999", false, 0 },
-		{ "", false, 0 }, { "-", false, 0 }, { "+1", false, 0 }, { "1 ", false, 0 }, { " 1", false, 0 },
-		{ "1.0", false, 0 }, { "1e3", false, 0 }, { "0x1", false, 0 }, { "--1", false, 0 },
+		{ "0", true, 0 },
+		{ "-0", true, 0 },
+		{ "007", true, 7 },
+		{ "-12", true, -12 },
+		{ "9223372036854775807", true, INT64_MAX },
+		{ "-9223372036854775808", true, INT64_MIN },
+		{ "9223372036854775808", false, 0 },
+		{ "-9223372036854775809", false, 0 },
+		{ "99999999999999999999", false, 0 },
+		{ "", false, 0 },
+		{ "-", false, 0 },
+		{ "+1", false, 0 },
+		{ "1 ", false, 0 },
+		{ " 1", false, 0 },
+		{ "1.0", false, 0 },
+		{ "1e3", false, 0 },
+		{ "0x1", false, 0 },
+		{ "--1", false, 0 },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		int64_t value = -77;
@@ -58,15 +71,37 @@ static void integers_are_whole_or_refused(void **state UNUSED)
 
 static void utf8_is_checked_as_unicode_says(void **state UNUSED)
 {
-	static const char *const good[] = { "", "ascii", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-		                            "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\xe0\xa4\xb9\xe0\xa4\xbf" };
+	static const char *const good[] = { "",
+		                            "ascii",
+		                            "\xc2\x80",
+		                            "\xdf\xbf",
+		                            "\xe0\xa0\x80",
+		                            "\xed\x9f\xbf",
+		                            "\xee\x80\x80",
+		                            "\xef\xbf\xbf",
+		                            "\xf0\x90\x80\x80",
+		                            "\xf4\x8f\xbf\xbf",
+		                            "\xe0\xa4\xb9\xe0\xa4\xbf" };
 	static const struct {
 		const char *text;
 		size_t bad;
 	} bad[] = {
-		{ "\x80", 0 }, { "ab\xff", 2 }, { "\xc0\x80", 0 }, { "\xc1\xbf", 0 }, { "\xe0\x9f\xbf", 0 }, { "\xed\xa0\x80", 0 },
-		{ "\xed\xbf\xbf", 0 }, { "\xf0\x8f\xbf\xbf", 0 }, { "\xf4\x90\x80\x80", 0 }, { "\xf5\x80\x80\x80", 0 },
-		{ "x\xc3", 1 }, { "x\xe2\x82", 1 }, { "x\xf0\x9f\x98", 1 }, { "\xc3x", 0 }, { "\xe2\x82x", 0 }, { "\xf0\x9f\x98x", 0 },
+		{ "\x80", 0 },
+		{ "ab\xff", 2 },
+		{ "\xc0\x80", 0 },
+		{ "\xc1\xbf", 0 },
+		{ "\xe0\x9f\xbf", 0 },
+		{ "\xed\xa0\x80", 0 },
+		{ "\xed\xbf\xbf", 0 },
+		{ "\xf0\x8f\xbf\xbf", 0 },
+		{ "\xf4\x90\x80\x80", 0 },
+		{ "\xf5\x80\x80\x80", 0 },
+		{ "x\xc3", 1 },
+		{ "x\xe2\x82", 1 },
+		{ "x\xf0\x9f\x98", 1 },
+		{ "\xc3x", 0 },
+		{ "\xe2\x82x", 0 },
+		{ "\xf0\x9f\x98x", 0 },
 	};
 	for (size_t i = 0; i < COUNT_OF(good); i++)
 		assert_true(slice_is_utf8(slice_of(good[i]), NULL));
@@ -144,9 +179,9 @@ static void try_hands_the_class_up(void **state UNUSED)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(slices_compare_by_bytes),      cmocka_unit_test(slices_are_searched),
-	cmocka_unit_test(integers_are_whole_or_refused), cmocka_unit_test(utf8_is_checked_as_unicode_says),
+	cmocka_unit_test(slices_compare_by_bytes),         cmocka_unit_test(slices_are_searched),
+	cmocka_unit_test(integers_are_whole_or_refused),   cmocka_unit_test(utf8_is_checked_as_unicode_says),
 	cmocka_unit_test(contexts_stand_before_the_cause), cmocka_unit_test(messages_are_cut_not_overrun),
-	cmocka_unit_test(a_class_follows_from_errno),   cmocka_unit_test(try_hands_the_class_up),
+	cmocka_unit_test(a_class_follows_from_errno),      cmocka_unit_test(try_hands_the_class_up),
 };
 TEST_SUITE(base_slice, tests);

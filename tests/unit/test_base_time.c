@@ -75,15 +75,33 @@ static void rfc3339_takes_fractions_and_offsets(void **state UNUSED)
 		const char *text;
 		int64_t unix_s;
 	} good[] = {
-		{ "2021-03-27T03:38:09Z", 1616816289 },        { "2021-03-27T03:38:09.999Z", 1616816289 },
-		{ "2021-03-27T09:08:09+05:30", 1616816289 },   { "2021-03-26T23:38:09.5-04:00", 1616816289 },
-		{ "1969-12-31T23:59:59Z", -1 },                { "2016-12-31T23:59:60Z", 1483228800 },
+		{ "2021-03-27T03:38:09Z", 1616816289 },
+		{ "2021-03-27T03:38:09.999Z", 1616816289 },
+		{ "2021-03-27T09:08:09+05:30", 1616816289 },
+		{ "2021-03-26T23:38:09.5-04:00", 1616816289 },
+		{ "1969-12-31T23:59:59Z", -1 },
+		{ "2016-12-31T23:59:60Z", 1483228800 },
 	};
 	static const char *const bad[] = {
-		"", "2021-03-27", "2021-03-27T03:38:09", "2021-03-27 03:38:09Z", "2021-03-27T03:38:09.Z", "2021-02-30T03:38:09Z",
-		"2021-03-27T24:00:00Z", "2021-03-27T03:60:09Z", "2021-03-27T03:38:61Z", "2021-03-27T03:38:09ZZ", "2021-03-27T03:38:09+5:30",
-		"2021-03-27T03:38:09+24:00", "2021-03-27T03:38:09+05:60", "2021-03-27T03:38:09+0530", "0000-03-27T03:38:09Z",
-		"2021-3-27T03:38:09Z", "-021-03-27T03:38:09Z", "2021-03-27T03:38:09.1x", "20210327T033809Z",
+		"",
+		"2021-03-27",
+		"2021-03-27T03:38:09",
+		"2021-03-27 03:38:09Z",
+		"2021-03-27T03:38:09.Z",
+		"2021-02-30T03:38:09Z",
+		"2021-03-27T24:00:00Z",
+		"2021-03-27T03:60:09Z",
+		"2021-03-27T03:38:61Z",
+		"2021-03-27T03:38:09ZZ",
+		"2021-03-27T03:38:09+5:30",
+		"2021-03-27T03:38:09+24:00",
+		"2021-03-27T03:38:09+05:60",
+		"2021-03-27T03:38:09+0530",
+		"0000-03-27T03:38:09Z",
+		"2021-3-27T03:38:09Z",
+		"-021-03-27T03:38:09Z",
+		"2021-03-27T03:38:09.1x",
+		"20210327T033809Z",
 	};
 	for (size_t i = 0; i < COUNT_OF(good); i++) {
 		int64_t unix_s = 0;
@@ -138,8 +156,8 @@ static void the_system_clock_runs(void **state UNUSED)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(days_agree_with_the_c_library), cmocka_unit_test(known_days),
-	cmocka_unit_test(a_day_depends_on_the_offset),   cmocka_unit_test(texts_go_there_and_back),
+	cmocka_unit_test(days_agree_with_the_c_library),       cmocka_unit_test(known_days),
+	cmocka_unit_test(a_day_depends_on_the_offset),         cmocka_unit_test(texts_go_there_and_back),
 	cmocka_unit_test(rfc3339_takes_fractions_and_offsets), cmocka_unit_test(other_forms_are_strict_too),
 	cmocka_unit_test(the_fake_clock_moves_only_when_told), cmocka_unit_test(the_system_clock_runs),
 };
