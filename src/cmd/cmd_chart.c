@@ -8,6 +8,8 @@
 
 #define SPARK_DAYS 14
 #define TOP_OF_MANY 10 /* rows for each playlist when none is named */
+#define TOP_MAX 999999
+#define TOP_ALL INT64_MAX
 #define TRACK_COLUMNS_MAX 72 /* a medley's name is no reason to widen 50 lines */
 #define SPOTIFY "https://open.spotify.com/"
 
@@ -180,16 +182,17 @@ static enum rc print_track(struct chart *c, const struct warehouse_cell *cell, s
 {
 	struct arena *a = &c->arena;
 	struct slice artists = cell[COL_ARTISTS].is_null ? SLICE("") : cell[COL_ARTISTS].text;
+	struct slice name = cell[COL_TRACK_NAME].text.len ? cell[COL_TRACK_NAME].text : cell[COL_TRACK].text;
 	struct slice link = track_link(a, cell);
 	int64_t at_peak = number(&cell[COL_AT_PEAK]);
-	size_t bytes = cell[COL_TRACK_NAME].text.len + artists.len + 4096;
+	size_t bytes = name.len + artists.len + 4096;
 	if (!arena_fits(a, bytes))
 		return err_set(err, RC_REJECT, "track %.*s: its name of %zu bytes is too long to print",
-		               SLICE_FMT(cell[COL_TRACK].text), cell[COL_TRACK_NAME].text.len);
+		               SLICE_FMT(cell[COL_TRACK].text), name.len);
 	const struct grid_cell shown[SHOWN_COUNT] = {
 		[SHOWN_RANK].text = cell[COL_RANK].text,
 		[SHOWN_MOVE] = move_cell(a, cell),
-		[SHOWN_TRACK] = { arena_printf(a, "%.*s%s%.*s", SLICE_FMT(cell[COL_TRACK_NAME].text), artists.len ? " – " : "",
+		[SHOWN_TRACK] = { arena_printf(a, "%.*s%s%.*s", SLICE_FMT(name), artists.len ? " – " : "",
 		                               SLICE_FMT(artists)), INK_PLAIN, link },
 		[SHOWN_STATUS].text = cell[COL_STATUS].text,
 		[SHOWN_DAYS].text = cell[COL_ON_CHART].text,
@@ -274,14 +277,16 @@ static void write_sql(const struct question *q, struct buf *sql)
 	         "  h.times_at_peak");
 	for (int age = SPARK_DAYS; age >= 1; age--)
 		buf_addf(sql, ", l.r%d", age);
-	buf_addf(sql,
+	buf_adds(sql,
 	         "\nFROM recent AS d\n"
 	         "JOIN scale AS s ON s.playlist_id = d.playlist_id\n"
-	         "JOIN standing AS t ON t.playlist_id = d.playlist_id AND t.turn <= %lld\n"
+	         "JOIN standing AS t ON t.playlist_id = d.playlist_id\n"
 	         "JOIN " WAREHOUSE_SCHEMA ".CHART_HISTORY AS h ON h.playlist_id = d.playlist_id AND h.chart_date = d.chart_date\n"
 	         "  AND h.track_id = t.track_id\n"
 	         "JOIN line AS l ON l.playlist_id = d.playlist_id AND l.track_id = t.track_id\n"
-	         "WHERE d.age = 1", (long long) q->top);
+	         "WHERE d.age = 1");
+	if (q->top != TOP_ALL) /* DuckDB takes the condition for a top-N, whose N has a limit */
+		buf_addf(sql, " AND t.turn <= %lld", (long long) q->top);
 	if (q->date.ptr) {
 		buf_adds(sql, " AND d.chart_date = CAST(");
 		duck_quote_text(q->date, sql);
@@ -361,11 +366,11 @@ static enum rc show(struct app *app, struct slice word, struct question *q, stru
 static int run(struct app *app, const struct args *args, struct err *err)
 {
 	const struct terminal terminal = terminal_open();
-	struct question q = { .top = args->word_count ? INT64_MAX : TOP_OF_MANY };
+	struct question q = { .top = args->word_count ? TOP_ALL : TOP_OF_MANY };
 	const char *top = args_value(args, "top"), *date = args_value(args, "date");
 	int64_t day;
-	if (top && (!slice_to_int(slice_of(top), &q.top) || q.top < 1)) {
-		(void) err_set(err, RC_FATAL, "chart: --top '%s': want a number of rows from 1 up", top);
+	if (top && (!slice_to_int(slice_of(top), &q.top) || q.top < 1 || q.top > TOP_MAX)) {
+		(void) err_set(err, RC_FATAL, "chart: --top '%s': want a number of rows from 1 to %d", top, TOP_MAX);
 		return EXIT_USAGE;
 	}
 	if (date && !time_parse_date(slice_of(date), &day)) {
