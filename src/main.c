@@ -27,7 +27,7 @@ static const struct command *find(const char *name)
 static int fail(const struct err *err, int status)
 {
 	if (err->msg[0])
-		log_error("error", "%s", err->msg);
+		log_error("", "%s", err->msg);
 	return status;
 }
 
@@ -36,7 +36,7 @@ static int flush_results(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	log_error("error", "standard output: the result could not be written whole");
+	log_error("", "standard output: the result could not be written whole");
 	return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 

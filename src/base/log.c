@@ -59,7 +59,8 @@ static void write_json(struct buf *line, const char *level, const char *area, st
 /* Text from outside must not steer the terminal: control characters become '?'. */
 static void write_text(struct buf *line, const char *level, const char *area, struct slice text)
 {
-	buf_addf(line, "sargam: %s%s%s: ", strcmp(level, "info") ? level : "", strcmp(level, "info") ? ": " : "", area);
+	buf_addf(line, "sargam: %s%s%s%s", strcmp(level, "info") ? level : "", strcmp(level, "info") ? ": " : "", area,
+	         *area ? ": " : "");
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char) text.ptr[i];
 		buf_addc(line, c < 0x20 || c == 0x7f ? '?' : text.ptr[i]);

@@ -14,7 +14,7 @@ struct clock;
 void log_init(enum log_format format, enum log_level least, struct clock *clock);
 /* What every later line of this thread carries; NULL or "" removes it.  Copied. */
 void log_context(const char *run_id, const char *playlist_id);
-/* `area` is the module ("ingest"); the text names the object. */
+/* `area` is the module ("ingest"), "" for the program as a whole; the text names the object. */
 PRINTF(3, 4) void log_line(enum log_level level, const char *area, const char *fmt, ...);
 
 #define log_debug(area, ...) log_line(LOG_DEBUG, area, __VA_ARGS__)

@@ -121,6 +121,27 @@ enum rc app_set_global(struct app *app, const char *name, const char *value, str
 	return RC_OK;
 }
 
+/* "gs://…" and the like: what is configured and not built into this binary. */
+static enum rc unknown(const char *what, const char *value, const char *known, struct err *err)
+{
+	return err_set(err, RC_FATAL, "--%s '%s': this sargam knows %s", what, value, known);
+}
+
+static enum rc check_backends(const struct config *c, struct err *err)
+{
+	if (strcmp(c->source, "sample") != 0 && (strncmp(c->source, "dir:", 4) != 0 || !c->source[4]))
+		return unknown("source", c->source, "sample and dir:PATH", err);
+	if (strcmp(c->bus, "sqlite") != 0)
+		return unknown("bus", c->bus, "sqlite", err);
+	if (strstr(c->store, "://"))
+		return unknown("store", c->store, "a folder's path", err);
+	if (strstr(c->warehouse, "://"))
+		return unknown("warehouse", c->warehouse, "a .duckdb file's path", err);
+	if (strcmp(c->engine, "duckdb") != 0)
+		return unknown("engine", c->engine, "duckdb", err);
+	return RC_OK;
+}
+
 enum rc app_settle(struct app *app, struct err *err)
 {
 	const char *env = getenv("SARGAM_HOME");
@@ -129,6 +150,7 @@ enum rc app_settle(struct app *app, struct err *err)
 	if (app->config_file[0])
 		TRY(config_load_file(&app->config, app->config_file, err));
 	TRY(config_load_env(&app->config, err));
+	TRY(check_backends(&app->config, err));
 	(void) snprintf(app->scratch, sizeof app->scratch, "%.*s/tmp", PATH_BYTES - 8, app->home);
 	log_init(app->json_log ? LOG_JSON : LOG_TEXT, app->quiet ? LOG_WARN : LOG_INFO, clock_system());
 	return RC_OK;
@@ -151,23 +173,11 @@ enum rc app_need_home(struct app *app, struct err *err)
 	return RC_OK;
 }
 
-/* "gs://…" and the like: what is configured and not built into this binary. */
-static enum rc unknown(const char *what, const char *value, const char *known, struct err *err)
-{
-	return err_set(err, RC_FATAL, "%s '%s': this sargam knows %s", what, value, known);
-}
-
-static bool has_scheme(const char *value)
-{
-	return strstr(value, "://") != NULL;
-}
 
 enum rc app_store(struct app *app, struct store **out, struct err *err)
 {
 	if (!app->store) {
 		const char *uri = app->config.store;
-		if (has_scheme(uri))
-			return unknown("--store", uri, "a folder's path", err);
 		TRY(make_home(app, err));
 		TRY(store_folder_open(*uri ? uri : app->home, &app->store, err));
 	}
@@ -178,8 +188,6 @@ enum rc app_store(struct app *app, struct store **out, struct err *err)
 enum rc app_bus(struct app *app, struct bus **out, struct err *err)
 {
 	if (!app->bus) {
-		if (strcmp(app->config.bus, "sqlite") != 0)
-			return unknown("--bus", app->config.bus, "sqlite", err);
 		char path[PATH_BYTES + 16];
 		TRY(make_home(app, err));
 		(void) snprintf(path, sizeof path, "%s/bus.db", app->home);
@@ -212,10 +220,9 @@ enum rc app_source(struct app *app, struct source **out, struct err *err)
 		if (strcmp(c->source, "sample") == 0) {
 			(void) snprintf(name, sizeof name, "sample:%lld", (long long) c->sample_seed);
 			app->source = source_sample_open((uint64_t) c->sample_seed, c->sample_days);
-		} else if (strncmp(c->source, "dir:", 4) == 0) {
-			TRY(source_dir_open(c->source + 4, (size_t) c->page_limit_bytes, &app->source, err));
 		} else {
-			return unknown("--source", c->source, "sample and dir:PATH", err);
+			assert(strncmp(c->source, "dir:", 4) == 0); /* check_backends */
+			TRY(source_dir_open(c->source + 4, (size_t) c->page_limit_bytes, &app->source, err));
 		}
 		TRY(app_state(app, &state, err));
 		TRY(state_check_source(state, name, err));
@@ -228,8 +235,6 @@ enum rc app_duck(struct app *app, struct duck **out, struct err *err)
 {
 	if (!app->duck) {
 		TRY(file_mkdirs(app->scratch, err));
-		if (strcmp(app->config.engine, "duckdb") != 0)
-			return unknown("--engine", app->config.engine, "duckdb", err);
 		const struct duck_options options = {
 			.threads = app_threads(app),
 			.memory_limit_mb = app->config.memory_limit_mb,
@@ -246,8 +251,6 @@ enum rc app_warehouse(struct app *app, struct warehouse **out, struct err *err)
 	if (!app->warehouse) {
 		char path[PATH_BYTES + 32], bronze[PATH_BYTES + 16];
 		const char *uri = app->config.warehouse;
-		if (has_scheme(uri))
-			return unknown("--warehouse", uri, "a .duckdb file's path", err);
 		(void) snprintf(path, sizeof path, "%s%s", *uri ? uri : app->home, *uri ? "" : "/warehouse.duckdb");
 		(void) snprintf(bronze, sizeof bronze, "%s/bronze", app->home);
 		const struct warehouse_duckdb_options options = {

@@ -38,6 +38,18 @@ static enum rc read_day(const struct args *args, const char *name, bool *out_has
 	return RC_OK;
 }
 
+enum rc build_check_args(const struct args *args, struct err *err)
+{
+	bool has;
+	int64_t since = INT64_MIN, until = INT64_MAX;
+	TRY(read_day(args, "since", &has, &since, err));
+	TRY(read_day(args, "until", &has, &until, err));
+	if (since > until)
+		return err_set(err, RC_FATAL, "--since %s is after --until %s: no day is left", args_value(args, "since"),
+		               args_value(args, "until"));
+	return RC_OK;
+}
+
 static void add_playlist(struct build *b, struct slice id)
 {
 	struct slice *list = arena_alloc_array(&b->arena, b->options.playlist_count + 1, sizeof *list);

@@ -22,6 +22,8 @@ struct build {
 	struct progress *progress; /* wipe it before printing results */
 	char run_id[64];
 };
+/* Dates and the like: what is wrong with the words alone. */
+MUST_USE enum rc build_check_args(const struct args *args, struct err *err);
 MUST_USE enum rc build_open(struct app *app, const struct args *args, const char *run_id, struct build *out, struct err *err);
 void build_close(struct build *b);
 

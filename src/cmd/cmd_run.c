@@ -42,15 +42,17 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		(void) err_set(err, RC_FATAL, "--from '%s': stages are extract, ingest, bronze, gold, load, verify, publish", from);
 		return EXIT_USAGE;
 	}
-	enum rc rc = build_open(app, args, "", &b, err);
-	if (rc == RC_OK && stage_find(from) == STAGE_extract)
-		rc = app_source(app, &source, err); /* a wrong path is told before a run begins */
+	if (build_check_args(args, err) != RC_OK)
+		return EXIT_USAGE;
+	enum rc rc = app_state(app, &state, err);
+	if (rc == RC_OK)
+		rc = build_open(app, args, "", &b, err);
 	if (rc != RC_OK)
-		return rc == RC_FATAL ? EXIT_USAGE : EXIT_FAILED;
+		return exit_of(rc);
+	if (stage_find(from) == STAGE_extract && app_source(app, &source, err) != RC_OK)
+		return EXIT_USAGE; /* a wrong path, or one that does not belong into this home, is told before a run begins */
 	run_args_write(&b, from, &run_args);
 	rc = buf_ok(&run_args, "the run's arguments", err);
-	if (rc == RC_OK)
-		rc = app_state(app, &state, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
 	runlog_init(&log, state, &rand);

@@ -10,9 +10,11 @@ static int run_stage(struct app *app, const struct args *args, enum stage stage,
 	char run_id[64]; /* a stage by hand is its own run: lineage names it */
 	(void) snprintf(run_id, sizeof run_id, "%s-%s-%04llx", time_compact(clock_now_ms(app_clock(app)) / 1000).s,
 	                stage_info[stage].name, (unsigned long long) (rand_os() & 0xffff));
+	if (build_check_args(args, err) != RC_OK)
+		return EXIT_USAGE;
 	enum rc rc = build_open(app, args, run_id, &b, err);
 	if (rc != RC_OK)
-		return rc == RC_FATAL ? EXIT_USAGE : EXIT_FAILED;
+		return exit_of(rc);
 	struct stage_result result;
 	rc = pipeline_stage(b.pipeline, stage, &result, err);
 	progress_wipe(b.progress);
