@@ -1,0 +1,12 @@
+-- case: no snapshot at all: every table exists and is empty
+-- expect none: CHART_HISTORY
+-- expect none: CHART_EXIT
+-- expect none: CHART_DAY
+-- expect none: TRACK
+-- expect none: ARTIST
+-- expect none: ALBUM
+-- expect none: ARTIST_CHART
+-- expect none: ARTIST_COLLABORATION
+-- expect none: PLAYLIST_OVERLAP
+-- expect none: DATA_HEALTH
+-- expect none: TRACK_INFO
