@@ -1,6 +1,7 @@
 /* Objects as files below a folder; store/folder_version.c says what their versions are.
  *
- * Durability.  A file's bytes and time are synced before it gets its name, its folder after the lock is free. */
+ * Durability.  A file's bytes and time are synced before it gets its name, always: a name that outlives a power cut while
+ * its bytes do not would be half an object.  The folder is synced after the lock is free, or later by sync. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "io/file.h"
@@ -9,22 +10,17 @@
 
 #include <pthread.h>
 
-/* Objects put with durable = false that wait for sync; the one that does not fit starts it. */
-#define PENDING_MAX 1024
+/* Folders with names that wait for sync; the one that does not fit starts it. */
+#define UNSYNCED_MAX 1024
 #define TRIES_MAX 100
-
-struct pending {
-	char *key;
-	int64_t version;
-};
 
 struct store_folder {
 	struct store base;
 	struct folder_paths paths;
-	pthread_mutex_t sync_lock; /* held during a sync: who comes second must wait for the first one's files, too */
+	pthread_mutex_t sync_lock; /* held during a sync: who comes second must wait for the first one's folders, too */
 	pthread_mutex_t lock;      /* of what follows */
-	struct pending pending[PENDING_MAX];
-	size_t pending_count;
+	char *unsynced[UNSYNCED_MAX];
+	size_t unsynced_count;
 };
 
 static struct store_folder *folder_of(struct store *s)
@@ -40,11 +36,17 @@ static char *path_below(const char *folder, struct slice name)
 	return path;
 }
 
-/* The key's parent folder; `path` holds at least the one '/' behind the root. */
+/* `path` holds at least the one '/' behind the root. */
+static char *folder_path(const char *path)
+{
+	char *folder = mem_strdup(path);
+	*strrchr(folder, '/') = '\0';
+	return folder;
+}
+
 static enum rc sync_folder_of(const char *path, struct err *err)
 {
-	CLEANUP(mem_freep) char *folder = mem_strdup(path);
-	*strrchr(folder, '/') = '\0';
+	CLEANUP(mem_freep) char *folder = folder_path(path);
 	return file_sync_folder(folder, err);
 }
 
@@ -83,7 +85,6 @@ struct incoming {
 	struct file_temp temp;
 	const char *source; /* the caller's file, removed before the new name shows; or NULL */
 	int64_t version;
-	bool durable;
 };
 
 static void incoming_done(struct incoming *in)
@@ -96,22 +97,22 @@ static enum rc ready(struct incoming *in, int64_t least, struct err *err)
 {
 	if (in->version < least)
 		TRY(folder_set_version(in->temp.path, least, &in->version, err));
-	return in->durable ? file_sync_data(in->temp.path, err) : RC_OK;
+	return file_sync_data(in->temp.path, err);
 }
 
 static enum rc incoming_bytes(const char *path, struct slice body, struct incoming *out, struct err *err)
 {
 	struct file_info info;
-	*out = (struct incoming){ .durable = true };
+	*out = (struct incoming){ 0 };
 	TRY(file_temp_write(path, body, &out->temp, err));
 	TRY(file_stat(out->temp.path, &info, err));
 	out->version = folder_version(&info);
 	return RC_OK;
 }
 
-static enum rc incoming_file(const char *path, const char *source, bool durable, struct incoming *out, struct err *err)
+static enum rc incoming_file(const char *path, const char *source, struct incoming *out, struct err *err)
 {
-	*out = (struct incoming){ .source = source, .durable = durable };
+	*out = (struct incoming){ .source = source };
 	TRY(file_temp_take(source, path, &out->temp, err));
 	return folder_set_version(out->temp.path, clock_now_ms(clock_system()) * 1000000, &out->version, err);
 }
@@ -139,8 +140,7 @@ static enum rc put(struct store_folder *f, struct slice key, const char *path, i
 	TRY(folder_look(&f->paths, path, &present, err));
 	TRY(folder_check_version(&present, key, expected, err));
 	TRY(ready(in, present.least, err));
-	TRY(take_place(f, key, path, expected, in, err));
-	return in->durable ? sync_folder_of(path, err) : RC_OK;
+	return take_place(f, key, path, expected, in, err);
 }
 
 static enum rc folder_replace(struct store *s, struct slice key, int64_t expected, struct slice body, int64_t *out_version,
@@ -152,6 +152,8 @@ static enum rc folder_replace(struct store *s, struct slice key, int64_t expecte
 	enum rc rc = incoming_bytes(path, body, &in, err);
 	if (rc == RC_OK)
 		rc = put(f, key, path, expected, &in, err);
+	if (rc == RC_OK)
+		rc = sync_folder_of(path, err);
 	*out_version = in.version;
 	return explain(f, key, rc, err);
 }
@@ -256,15 +258,14 @@ static enum rc folder_list_op(struct store *s, struct slice prefix, struct slice
 
 /* Removal */
 
-/* `version`: only this one, or STORE_ANY_VERSION. */
-static enum rc remove_version(struct store_folder *f, const char *path, int64_t version, bool *out_was_there, struct err *err)
+static enum rc remove_object(struct store_folder *f, const char *path, bool *out_was_there, struct err *err)
 {
 	CLEANUP(file_unguardp) int guard = -1;
 	struct folder_present present;
 	TRY(file_guard(f->paths.lock, false, &guard, err));
 	TRY(folder_look(&f->paths, path, &present, err));
 	*out_was_there = present.version != STORE_NO_VERSION;
-	if (!*out_was_there || (version != STORE_ANY_VERSION && version != present.version))
+	if (!*out_was_there)
 		return RC_OK;
 	TRY(folder_raise_floor(&f->paths, present.version, err));
 	return file_remove(path, err);
@@ -275,7 +276,7 @@ static enum rc folder_remove(struct store *s, struct slice key, struct err *err)
 	struct store_folder *f = folder_of(s);
 	CLEANUP(mem_freep) char *path = path_below(f->paths.root, key);
 	bool was_there = false;
-	enum rc rc = remove_version(f, path, STORE_ANY_VERSION, &was_there, err);
+	enum rc rc = remove_object(f, path, &was_there, err);
 	/* Also when it is gone: whoever removed it may have died before the fsync. */
 	struct err why = { 0 };
 	enum rc synced = rc == RC_OK ? sync_folder_of(path, &why) : RC_OK;
@@ -289,85 +290,45 @@ static enum rc folder_remove(struct store *s, struct slice key, struct err *err)
 	return rc == RC_OK ? RC_OK : err_wrap(err, rc, "object '%.*s'", SLICE_FMT(key));
 }
 
-/* Objects that are not durable yet */
+/* Names that are not durable yet */
 
-static void pending_done(struct pending *p, size_t count)
+static void unsynced_done(char **folders, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		mem_freep(&p[i].key);
+		mem_freep(&folders[i]);
 }
 
-/* false: no room. */
-static bool pending_add(struct store_folder *f, struct slice key, int64_t version)
+/* Takes over `folder`; false (and it stays the caller's) when there is no room. */
+static bool unsynced_add(struct store_folder *f, char **folder)
 {
 	pthread_mutex_lock(&f->lock);
-	bool fits = f->pending_count < PENDING_MAX;
-	if (fits) {
-		char *copy = mem_alloc(key.len + 1);
-		memcpy(copy, key.ptr, key.len);
-		f->pending[f->pending_count++] = (struct pending){ copy, version };
-	}
+	bool known = false;
+	for (size_t i = 0; i < f->unsynced_count && !known; i++)
+		known = strcmp(f->unsynced[i], *folder) == 0;
+	bool fits = known || f->unsynced_count < UNSYNCED_MAX;
+	if (known)
+		mem_freep(folder);
+	else if (fits)
+		f->unsynced[f->unsynced_count++] = TAKE(*folder);
 	pthread_mutex_unlock(&f->lock);
 	return fits;
 }
 
-/* After a failed fsync the kernel may have dropped the bytes and the next fsync says nothing of it, so the object must go. */
-static enum rc sync_object(struct store_folder *f, const struct pending *p, struct err *err)
-{
-	CLEANUP(mem_freep) char *path = path_below(f->paths.root, slice_of(p->key));
-	enum rc rc = file_sync_data(path, err);
-	bool ignored;
-	if (rc == RC_OK || rc == RC_NOT_FOUND) /* removed since */
-		return RC_OK;
-	if (remove_version(f, path, p->version, &ignored, NULL) != RC_OK)
-		return err_wrap(err, rc, "object '%s': and it cannot be removed, so do that by hand", p->key);
-	return err_wrap(err, rc, "object '%s': removed, because it could not be made durable", p->key);
-}
-
-static int pending_cmp(const void *a, const void *b)
-{
-	return strcmp(((const struct pending *) a)->key, ((const struct pending *) b)->key);
-}
-
-/* Each folder once: in the order of their keys those of one folder stand nearly together. */
-static enum rc sync_folders(struct store_folder *f, struct pending *p, size_t count, struct err *err)
-{
-	CLEANUP(mem_freep) char *last = NULL;
-	if (count)
-		qsort(p, count, sizeof *p, pending_cmp);
-	for (size_t i = 0; i < count; i++) {
-		char *folder = path_below(f->paths.root, slice_of(p[i].key));
-		*strrchr(folder, '/') = '\0';
-		bool again = last && strcmp(last, folder) == 0;
-		mem_free(last);
-		last = folder;
-		enum rc rc = again ? RC_OK : file_sync_folder(folder, err);
-		if (rc != RC_OK && rc != RC_NOT_FOUND)
-			return err_wrap(err, rc, "object '%s'", p[i].key);
-	}
-	return RC_OK;
-}
-
-static enum rc sync_batch(struct store_folder *f, struct pending *p, size_t count, struct err *err)
+/* What failed waits on: an fsync of names may be asked for again, nothing of it is dropped. */
+static enum rc sync_folders(struct store_folder *f, char **folders, size_t count, struct err *err)
 {
 	enum rc result = RC_OK;
 	for (size_t i = 0; i < count; i++) {
 		struct err why = { 0 };
-		enum rc rc = sync_object(f, &p[i], &why);
-		if (rc != RC_OK && result == RC_OK && err)
+		enum rc rc = file_sync_folder(folders[i], &why);
+		if (rc == RC_OK || rc == RC_NOT_FOUND) /* removed since */
+			continue;
+		(void) unsynced_add(f, &folders[i]);
+		if (result == RC_OK && err)
 			*err = why;
 		result = result == RC_OK ? rc : result;
 	}
-	struct err why = { 0 };
-	enum rc rc = sync_folders(f, p, count, &why);
-	if (rc == RC_OK)
-		return result;
-	/* fsync of a folder can be asked again: nothing of it is dropped */
-	for (size_t i = 0; i < count; i++)
-		(void) pending_add(f, slice_of(p[i].key), p[i].version);
-	if (err)
-		*err = why;
-	return rc;
+	return result;
 }
 
 static enum rc folder_sync(struct store *s, struct err *err)
@@ -375,14 +336,15 @@ static enum rc folder_sync(struct store *s, struct err *err)
 	struct store_folder *f = folder_of(s);
 	pthread_mutex_lock(&f->sync_lock);
 	pthread_mutex_lock(&f->lock);
-	size_t count = f->pending_count;
-	CLEANUP(mem_freep) struct pending *batch = mem_alloc_array(count, sizeof *batch);
-	memcpy(batch, f->pending, count * sizeof *batch);
-	f->pending_count = 0;
+	size_t count = f->unsynced_count;
+	CLEANUP(mem_freep) char **batch = mem_alloc_array(count, sizeof *batch);
+	for (size_t i = 0; i < count; i++)
+		batch[i] = TAKE(f->unsynced[i]);
+	f->unsynced_count = 0;
 	pthread_mutex_unlock(&f->lock);
-	enum rc rc = sync_batch(f, batch, count, err);
+	enum rc rc = sync_folders(f, batch, count, err);
 	pthread_mutex_unlock(&f->sync_lock);
-	pending_done(batch, count);
+	unsynced_done(batch, count);
 	return rc;
 }
 
@@ -392,11 +354,14 @@ static enum rc folder_put_file(struct store *s, struct slice key, const char *so
 	struct store_folder *f = folder_of(s);
 	CLEANUP(incoming_done) struct incoming in = { 0 };
 	CLEANUP(mem_freep) char *path = path_below(f->paths.root, key);
-	enum rc rc = incoming_file(path, source, durable, &in, err);
+	enum rc rc = incoming_file(path, source, &in, err);
 	if (rc == RC_OK)
 		rc = put(f, key, path, expected, &in, err);
+	if (rc == RC_OK && durable)
+		rc = sync_folder_of(path, err);
 	*out_version = in.version;
-	while (rc == RC_OK && !durable && !pending_add(f, key, in.version))
+	CLEANUP(mem_freep) char *folder = folder_path(path);
+	while (rc == RC_OK && !durable && !unsynced_add(f, &folder))
 		rc = folder_sync(s, err);
 	return explain(f, key, rc, err);
 }
@@ -404,7 +369,7 @@ static enum rc folder_put_file(struct store *s, struct slice key, const char *so
 static void folder_close(struct store *s)
 {
 	struct store_folder *f = folder_of(s);
-	pending_done(f->pending, f->pending_count);
+	unsynced_done(f->unsynced, f->unsynced_count);
 	pthread_mutex_destroy(&f->sync_lock);
 	pthread_mutex_destroy(&f->lock);
 	mem_free(f->paths.root);

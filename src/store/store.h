@@ -7,8 +7,8 @@
  *
  * An object is seen whole or not at all.  Each write gives it a new version (a positive number that is never used again for
  * that key; Cloud Storage calls it generation).  When put_if_absent, replace or delete returns RC_OK the effect is durable;
- * put_file with durable = false is durable after the next store_sync(); what that cannot make durable it removes, so that
- * nobody takes it for done: put it again.
+ * put_file with durable = false is durable after the next store_sync().  Until then a power cut may bring the former object
+ * back (or none), but never a part: that saves the folder's sync for each file, not the file's.
  *
  * Errors: RC_NOT_FOUND (no such object), RC_REJECT (over the reader's limit, or a precondition that failed: the key is taken
  * with other bytes, the version is another one), RC_RETRY, RC_FATAL.  Messages name the key.

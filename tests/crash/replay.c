@@ -4,7 +4,8 @@
  *	replay LOG build N all OUT           every change reached the disk: what a killed process leaves
  *	replay LOG build N synced OUT        only what was synced: a file's bytes of its last fsync, a folder's names of its last
  *	replay LOG build N SEED OUT          as synced, and of the rest a part chosen by the seed, with torn writes
- *	... [fsync|dirsync]                  as if no such call had been made: a check that does not fail then checks nothing
+ *	... OP[:PREFIX]                      as if no such call (of a path that begins so) had been made, for instance
+ *	                                     fsync:raw/: a check that does not fail then checks nothing
  *
  * N counts records; OUT must not exist.  Exit status 0, or 1 with the reason.  Not part of the product. */
 #include "record.h"
@@ -402,6 +403,16 @@ static void list(void)
 	}
 }
 
+/* OP or OP:PREFIX */
+static bool dropped(const struct entry *e, const char *drop)
+{
+	const char *colon = strchrnul(drop, ':'), *op = op_name[e->head.op];
+	size_t len = (size_t) (colon - drop);
+	if (strlen(op) != len || strncmp(op, drop, len) != 0)
+		return false;
+	return !*colon || strncmp(e->path, colon + 1, strlen(colon + 1)) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[2], "list") == 0) {
@@ -417,7 +428,7 @@ int main(int argc, char **argv)
 		die("the log has %zu records", entry_count);
 	root = new_object(true, 0);
 	for (size_t i = 0; i < count; i++)
-		if (argc < 7 || strcmp(op_name[entries[i].head.op], argv[6]) != 0)
+		if (argc < 7 || !dropped(&entries[i], argv[6]))
 			apply(i);
 	bool all = strcmp(argv[4], "all") == 0;
 	uint64_t seed = strtoull(argv[4], NULL, 10);

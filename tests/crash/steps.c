@@ -107,7 +107,6 @@ static enum rc objects(struct store *s, const char *home, struct err *err)
 			char name[64];
 			(void) snprintf(name, sizeof name, "store/loose/%d/part", k);
 			mark("has", name, i);
-			mark("loose", name, i); /* the next version is not durable at once: it may be seen half */
 		}
 	}
 	return RC_OK;
