@@ -404,6 +404,8 @@ static void subscriptions_do_not_know_of_each_other(void **state)
 	(void) publish(&f, "topic-a", "both");
 	struct bus_delivery a = pull_one(&f, "sub-a"), b = pull_one(&f, "sub-b");
 	ack(&f, "sub-b", a); /* an ack id of another subscription means nothing */
+	modify(&f, "sub-b", a, 0);
+	assert_int_equal(stats(&f, "sub-a").leased, 1);
 	ack(&f, "sub-a", a);
 	clock_fake_advance_ms(&f.clock, 60000);
 	assert_int_equal(waiting(&f, "sub-a"), 0);
@@ -550,7 +552,9 @@ static void nacks_come_back_later_and_later(void **state)
 	struct bus_delivery d = pull_one(&f, "sub-a");
 	for (size_t i = 0; i < COUNT_OF(wait_ms); i++) {
 		modify(&f, "sub-a", d, 0);
+		clock_fake_advance_ms(&f.clock, 50);
 		modify(&f, "sub-a", d, 0);   /* twice is once */
+		clock_fake_advance_ms(&f.clock, -50);
 		modify(&f, "sub-a", d, 600); /* no lease left to move */
 		assert_int_equal(stats(&f, "sub-a").next_delivery_ms, wait_ms[i]);
 		clock_fake_advance_ms(&f.clock, wait_ms[i] - 1);
@@ -785,6 +789,26 @@ static void a_clock_that_is_set_right_ends_no_lease(void **state)
 	assert_int_equal(waiting(&f, "sub-a"), 0);
 }
 
+/* ---- the decorator ---- */
+
+static void one_call_fails_before_or_after_it_is_done(void **state)
+{
+	(void) state;
+	for (int after = 0; after < 2; after++) {
+		CLEANUP(fixture_done) struct fixture f = { .arena = arena_new(SOME_BYTES) };
+		clock_fake_init(&f.clock, NOW_MS);
+		f.bus = bus_fault_open(bus_mem_open(&f.clock.base), 4, after, RC_RETRY);
+		setup_plain(&f);
+		(void) publish(&f, "topic-a", "m");
+		assert_false(bus_fault_fired(f.bus));
+		struct bus_delivery *d;
+		size_t count;
+		refused(RC_RETRY, "'sub-a': injected fault", bus_pull(f.bus, "sub-a", 1, SOME_BYTES, &f.arena, &d, &count, &err));
+		assert_true(bus_fault_fired(f.bus) && count == 0);
+		assert_int_equal(stats(&f, "sub-a").leased, after);
+	}
+}
+
 /* ---- the list ---- */
 
 #define ON(test, backend_) { #test " [" #backend_ "]", test, NULL, NULL, &backend_ },
@@ -820,5 +844,6 @@ static const struct CMUnitTest tests[] = {
 	EACH_TEST(ON, sqlite)
 	EACH_TEST(ON, mem)
 	EACH_TEST(ON, fault)
+	cmocka_unit_test(one_call_fails_before_or_after_it_is_done),
 };
 TEST_SUITE(bus, tests);

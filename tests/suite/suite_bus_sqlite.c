@@ -153,6 +153,40 @@ static void ids_are_never_used_again(void **state)
 	}
 }
 
+static void many_dead_letters_find_a_late_subscription(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	struct bus_subscription sub = plain;
+	sub.dead_letter_topic = "topic-dead";
+	sub.max_delivery_attempts = 5;
+	CLEANUP(arena_done) struct arena arena = arena_new(8 * SOME_BYTES);
+	struct bus *bus = open_bus(path, &clock.base);
+	setup(bus, &sub);
+	for (int i = 0; i < 3; i++)
+		publish(bus, "topic-a", 99);
+	struct bus_delivery *d;
+	struct slice id[297];
+	size_t count;
+	for (int attempt = 0; attempt < 5; attempt++) {
+		ok(bus_pull(bus, "sub-a", 1000, SOME_BYTES, &arena, &d, &count, &err));
+		assert_int_equal(count, COUNT_OF(id));
+		for (size_t i = 0; i < count; i++)
+			id[i] = d[i].ack_id;
+		ok(bus_modify_deadline(bus, "sub-a", id, count, 0, &err));
+	}
+	struct bus_subscription dead = plain;
+	dead.name = "sub-dead";
+	dead.topic = "topic-dead";
+	setup(bus, &dead);
+	ok(bus_pull(bus, "sub-dead", 1000, SOME_BYTES, &arena, &d, &count, &err));
+	assert_int_equal(count, COUNT_OF(id));
+	bus_close(bus);
+	bus_tables_check(path);
+}
+
 /* ---- files of other versions ---- */
 
 static char *read_fixture(const char *path)
@@ -526,6 +560,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_everyone_acknowledged_is_deleted),
 	cmocka_unit_test(everything_is_there_after_reopening),
 	cmocka_unit_test(ids_are_never_used_again),
+	cmocka_unit_test(many_dead_letters_find_a_late_subscription),
 	cmocka_unit_test(a_database_of_schema_1_opens_with_all_it_holds),
 	cmocka_unit_test(a_database_of_a_newer_schema_is_refused),
 	cmocka_unit_test(a_lease_of_a_dead_process_is_over_at_once),

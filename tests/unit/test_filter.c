@@ -192,6 +192,12 @@ static void length_and_depth_are_limited(void **state)
 		f = NULL;
 	}
 	assert_non_null(strstr(err.msg, "column 33"));
+	/* beside each other is not inside each other */
+	(void) snprintf(text, sizeof text, "%.*sattributes:x%.*s AND %.*sattributes:y%.*s", 20, "((((((((((((((((((((((((", 20,
+	                "))))))))))))))))))))))))", 20, "((((((((((((((((((((((((", 20, "))))))))))))))))))))))))");
+	assert_int_equal(filter_parse(slice_of(text), &f, &err), RC_OK);
+	filter_free(f);
+	f = NULL;
 	memset(text, '(', BUS_FILTER_BYTES_MAX);
 	assert_int_equal(filter_parse((struct slice){ text, BUS_FILTER_BYTES_MAX }, &f, &err), RC_REJECT);
 }
