@@ -12,7 +12,6 @@
 /* "SRGM" in the file's header: a database of something else is never touched. */
 #define APPLICATION_ID 0x5352474d
 #define BUSY_MS 10000
-#define BUSY_STEP_MS 20
 #define WAL_BYTES_KEPT (16 << 20)
 /* Free pages are given back in small steps, when they are many: every COMMITS_PER_VACUUM commits and at close. */
 #define COMMITS_PER_VACUUM 64
@@ -132,33 +131,20 @@ static enum rc sync_folder(const struct db *db, struct err *err)
 	return failed ? err_errno(err, failed, "%s: fsync", folder) : RC_OK;
 }
 
-static int try_wal(struct db *db, bool *out_wal)
+static enum rc enter_wal(struct db *db, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int status = sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode=WAL", -1, &stmt, NULL);
 	if (status == SQLITE_OK)
 		status = sqlite3_step(stmt);
-	*out_wal = status == SQLITE_ROW && strcmp((const char *) sqlite3_column_text(stmt, 0), "wal") == 0;
+	bool is_wal = status == SQLITE_ROW && strcmp((const char *) sqlite3_column_text(stmt, 0), "wal") == 0;
+	enum rc rc = status == SQLITE_ROW ? RC_OK : fail(db, status, "PRAGMA journal_mode=WAL", err);
 	(void) sqlite3_finalize(stmt);
-	return status;
-}
-
-/* The change to WAL needs the file for itself and does not ask the busy handler in every case: without the loop,
- * processes that create the same database at once would fail. */
-static enum rc enter_wal(struct db *db, struct err *err)
-{
-	for (int waited_ms = 0;; waited_ms += BUSY_STEP_MS) {
-		bool is_wal;
-		int status = try_wal(db, &is_wal);
-		if (is_wal)
-			return RC_OK;
-		if (status == SQLITE_ROW)
-			return err_set(err, RC_FATAL, "%s: no write-ahead log possible here: choose a --home on a local file system",
-			               db->path);
-		if ((status & 0xff) != SQLITE_BUSY || waited_ms >= BUSY_MS)
-			return fail(db, status, "PRAGMA journal_mode=WAL", err);
-		(void) sqlite3_sleep(BUSY_STEP_MS);
-	}
+	TRY(rc);
+	if (!is_wal)
+		return err_set(err, RC_FATAL, "%s: no write-ahead log possible here: choose a --home on a local file system",
+		               db->path);
+	return RC_OK;
 }
 
 static enum rc check_version(const struct db *db, int64_t version, int known, struct err *err)

@@ -342,6 +342,32 @@ static void processes_share_a_database_from_its_first_moment(void **state)
 	assert_int_equal(read_one(db, "SELECT count(*) FROM third"), PROCESSES * ROWS);
 }
 
+/* SQLite's RESERVED lock, held by a process that is just creating the same database. */
+static void opening_waits_for_another_creator(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	int ready[2];
+	char byte;
+	write_file(path, "", 0);
+	assert_int_equal(pipe(ready), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000001, .l_len = 1 };
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		bool ok = fcntl(fd, F_SETLK, &lock) == 0 && write(ready[1], "x", 1) == 1;
+		(void) usleep(100000);
+		_exit(ok ? 0 : 1);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	db_close(open_ok(path, 3));
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	(void) close(ready[0]);
+	(void) close(ready[1]);
+}
+
 static void free_pages_go_back_to_the_file_system(void **state)
 {
 	(void) state;
@@ -379,6 +405,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_fault_leaves_a_consistent_database),
 	cmocka_unit_test(a_change_alone_passes_the_points_of_a_commit),
 	cmocka_unit_test(processes_share_a_database_from_its_first_moment),
+	cmocka_unit_test(opening_waits_for_another_creator),
 	cmocka_unit_test(free_pages_go_back_to_the_file_system),
 };
 TEST_SUITE(db, tests);
