@@ -1,6 +1,6 @@
 /* What must hold in every bus.db, whatever was done to it. */
-#ifndef TESTS_BUS_TABLES_H
-#define TESTS_BUS_TABLES_H
+#ifndef SUITE_BUS_TABLES_H
+#define SUITE_BUS_TABLES_H
 
 #include <stdint.h>
 
