@@ -102,20 +102,28 @@ static enum rc return_due(struct bus_sqlite *b, int64_t subscription_id, int64_t
 
 /* ---- leases of processes that died ---- */
 
-/* This process's row, made at its first pull. */
-static enum rc own_holder(struct bus_sqlite *b, const char *self, int64_t *out_id, struct err *err)
+static enum rc find_holder(struct bus_sqlite *b, const char *self, int64_t *out_id, struct err *err)
 {
-	struct db_stmt *insert;
-	TRY(db_query(b->db, "INSERT INTO holders(name) VALUES (?1) ON CONFLICT DO NOTHING", &insert, err));
-	db_bind_text(insert, 1, slice_of(self));
-	TRY(db_run(insert, err));
 	CLEANUP(db_donep) struct db_stmt *q = NULL;
 	bool row;
 	TRY(db_query(b->db, "SELECT holder_id FROM holders WHERE name = ?1", &q, err));
 	db_bind_text(q, 1, slice_of(self));
 	TRY(db_step(q, &row, err));
-	assert(row);
-	*out_id = db_column_int(q, 0);
+	*out_id = row ? db_column_int(q, 0) : 0;
+	return RC_OK;
+}
+
+/* This process's row, made at its first lease: a pull that finds nothing must not write. */
+static enum rc own_holder(struct bus_sqlite *b, const char *self, int64_t *out_id, struct err *err)
+{
+	TRY(find_holder(b, self, out_id, err));
+	if (*out_id)
+		return RC_OK;
+	struct db_stmt *q;
+	TRY(db_query(b->db, "INSERT INTO holders(name) VALUES (?1)", &q, err));
+	db_bind_text(q, 1, slice_of(self));
+	TRY(db_run(q, err));
+	*out_id = db_last_id(b->db);
 	return RC_OK;
 }
 
@@ -123,7 +131,7 @@ static enum rc release_holder(struct bus_sqlite *b, int64_t holder_id, struct er
 {
 	struct db_stmt *q;
 	TRY(db_query(b->db,
-	             "UPDATE deliveries SET state = 0, due_ms = 0 WHERE holder_id = ?1 AND state = 1"
+	             "UPDATE deliveries INDEXED BY deliveries_due SET state = 0, due_ms = 0 WHERE holder_id = ?1 AND state = 1"
 	             " AND subscription_id IN (SELECT subscription_id FROM subscriptions)",
 	             &q, err));
 	db_bind_int(q, 1, holder_id);
@@ -187,7 +195,8 @@ struct pull {
 	struct bus_sqlite *b;
 	struct sqlite_subscription sub;
 	const char *name;
-	int64_t now, holder_id;
+	struct process_name self;
+	int64_t now, holder_id; /* 0 until the first lease */
 	size_t max, max_bytes;
 	struct arena *arena;
 	struct bus_delivery *delivery;
@@ -207,6 +216,8 @@ static enum rc lease(struct pull *p, const struct ready *ready, struct err *err)
 		return RC_OK;
 	}
 	TRY(rc);
+	if (!p->holder_id)
+		TRY(own_holder(p->b, p->self.s, &p->holder_id, err));
 	d->ack_id = ack_id_text(id, p->arena);
 	d->attempt = (int) id.attempt;
 	TRY(set_delivery(p->b, id, DELIVERY_LEASED, p->now + p->sub.ack_deadline_ms, p->holder_id, err));
@@ -240,9 +251,8 @@ static enum rc pull_all(struct pull *p, struct err *err)
 	CLEANUP(db_rollbackp) struct db *transaction = p->b->db;
 	p->now = clock_now_ms(p->b->clock); /* not before the wait for the lock: others have written younger times since */
 	TRY(bus_sqlite_subscription(p->b, p->name, &p->sub, err));
-	struct process_name self = process_self();
-	TRY(release_dead(p->b, self.s, err));
-	TRY(own_holder(p->b, self.s, &p->holder_id, err));
+	p->self = process_self();
+	TRY(release_dead(p->b, p->self.s, err));
 	TRY(return_due(p->b, p->sub.id, p->now, err));
 	TRY(fill(p, err));
 	return db_commit(transaction, err);

@@ -130,6 +130,41 @@ static void everything_is_there_after_reopening(void **state)
 	bus_tables_check(path);
 }
 
+/* A consumer that waits for work writes nothing: no fsync for each look. */
+static void a_pull_that_finds_nothing_changes_nothing(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+	CLEANUP(bus_closep) struct bus *bus = open_bus(path, &clock.base);
+	struct bus_delivery *d;
+	size_t count;
+	setup(bus, &plain);
+	publish(bus, "topic-a", 1);
+	ok(bus_pull(bus, "sub-a", 10, SOME_BYTES, &arena, &d, &count, &err));
+	assert_int_equal(count, 1);
+	int64_t version[2];
+	CLEANUP(db_closep) struct db *watch = NULL;
+	static const struct db_migration known[] = { { "" }, { "" } };
+	ok(db_open(path, known, COUNT_OF(known), &watch, &err));
+	for (int i = 0; i < 2; i++) {
+		struct db_stmt *q;
+		bool row;
+		ok(db_query(watch, "PRAGMA data_version", &q, &err));
+		ok(db_step(q, &row, &err));
+		version[i] = db_column_int(q, 0);
+		db_done(q);
+		for (int pulls = 0; i == 0 && pulls < 3; pulls++) {
+			ok(bus_pull(bus, "sub-a", 10, SOME_BYTES, &arena, &d, &count, &err));
+			assert_int_equal(count, 0);
+			setup(bus, &plain); /* nor does a setup that finds all there */
+		}
+	}
+	assert_int_equal(version[0], version[1]);
+}
+
 static void ids_are_never_used_again(void **state)
 {
 	(void) state;
@@ -559,6 +594,7 @@ static void both_embedded_buses_do_the_same(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_everyone_acknowledged_is_deleted),
 	cmocka_unit_test(everything_is_there_after_reopening),
+	cmocka_unit_test(a_pull_that_finds_nothing_changes_nothing),
 	cmocka_unit_test(ids_are_never_used_again),
 	cmocka_unit_test(many_dead_letters_find_a_late_subscription),
 	cmocka_unit_test(a_database_of_schema_1_opens_with_all_it_holds),
