@@ -66,6 +66,8 @@ static const char *hint(int errnum)
 	case EACCES:
 	case EPERM:
 		return " (make it writable for this user or choose another --home)";
+	case ENOTDIR:
+		return " (a part of that path is a file: choose another name)";
 	default:
 		return "";
 	}
