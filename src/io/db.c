@@ -210,10 +210,12 @@ static enum rc open_file(struct db *db, const struct db_migration *steps, int co
 		return fail(db, SQLITE_READONLY, "open", err);
 	(void) sqlite3_busy_timeout(db->handle, BUSY_MS);
 	/* auto_vacuum counts only before the first page exists: it comes before the change to WAL, which writes it. */
-	TRY(run(db,
-	        "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF;"
-	        "PRAGMA auto_vacuum=INCREMENTAL",
-	        err));
+	status = sqlite3_exec(db->handle,
+	                      "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
+	                      "PRAGMA trusted_schema=OFF; PRAGMA auto_vacuum=INCREMENTAL",
+	                      NULL, NULL, NULL);
+	if (status != SQLITE_OK)
+		return fail(db, status, "open", err);
 	int64_t id;
 	TRY(read_int(db, "PRAGMA application_id", &id, err));
 	if (id != APPLICATION_ID && id != 0)
