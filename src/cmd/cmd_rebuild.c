@@ -226,6 +226,7 @@ static enum rc rebuild(struct app *app, const struct args *args, bool only_check
 	options.home = s.dir;
 	again = pipeline_new(&options);
 	TRY(build_again(again, err));
+	progress_wipe(home.progress);
 	TRY(app_duck(app, &duck, err));
 	TRY(duck_connect(duck, &conn, err));
 	TRY(compare_bronze(&s, conn, tally, err));
