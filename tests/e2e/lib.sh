@@ -9,7 +9,7 @@ check() { # check NAME COMMAND...
 		echo "ok $n - $1"
 	else
 		echo "# exit status $status; standard error, then standard output:"
-		cut -c1-300 "$err" "$out" 2>/dev/null | head -40 | sed 's/^/# /'
+		cut -c1-300 "$err" "$out" 2>/dev/null | sed -n '1,40s/^/# /p' || true
 		echo "not ok $n - $1"
 	fi
 }

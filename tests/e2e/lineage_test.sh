@@ -157,6 +157,13 @@ many() { fails 2 'ARTIST has 1 key word; usage: sargam lineage ARTIST ARTIST' li
 check 'too many keys: the key words' many
 no_row() { fails 1 'no such row: TRACK nobody nothing' lineage TRACK nobody nothing; }
 check 'no such row' no_row
+self() {
+	local artist
+	read -r playlist artist < <(row 'SELECT playlist_id, artist_a FROM ARTIST_COLLABORATION ORDER BY artist_a')
+	fails 1 'no such row: ARTIST_COLLABORATION' lineage ARTIST_COLLABORATION "$playlist" "$artist" "$artist" &&
+		fails 1 'no such row: PLAYLIST_OVERLAP' lineage PLAYLIST_OVERLAP "$playlist" "$playlist"
+}
+check 'nobody is a pair with oneself' self
 quote() { fails 1 "no such row: ARTIST x' OR '1'='1" lineage ARTIST "x' OR '1'='1"; }
 check 'a quote in a key is a quote' quote
 bad_date() { fails 2 "DATE '27.3.2021': want a chart day as YYYY-MM-DD" lineage CHART_DAY x 27.3.2021; }
