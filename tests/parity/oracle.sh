@@ -26,7 +26,7 @@ try() { # NAME COMMAND...
 	if out=$("${@:2}" 2>&1); then
 		echo "ok - $1"
 	else
-		sed 's/^/# /' <<<"$out"
+		printf '# %s\n' "${out//$'\n'/$'\n'# }"
 		echo "not ok - $1"
 	fi
 }

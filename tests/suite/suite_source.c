@@ -28,7 +28,7 @@ static struct source *open_dir(void)
 {
 	CLEANUP(world_closep) struct world *w = world_sample_open(SEED, DAYS);
 	const char *dir = test_tmpdir();
-	struct source *s;
+	struct source *s = NULL;
 	struct err err = { 0 };
 	if (world_write_recorded(w, dir, LIMIT, &err) != RC_OK || source_dir_open(dir, PAGE_LIMIT, &s, &err) != RC_OK)
 		fail_msg("%s", err.msg);
