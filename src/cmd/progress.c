@@ -148,15 +148,16 @@ void progress_text(const struct progress_view *v, int columns, bool bar, struct 
 	CLEANUP(buf_done) struct buf text = buf_new(LINE_BYTES);
 	CLEANUP(buf_done) struct buf counts = buf_new(LINE_BYTES);
 	add_counts(v, &counts);
-	buf_addf(&text, "%s%s%.200s: ", v->stage, v->what[0] ? " " : "", v->what);
+	bool wants_bar = bar && v->total;
+	int room = columns - (int) (strlen(v->stage) + 2 + counts.len) - 1; /* for the bar and what is at hand */
+	bool names_it = v->what[0] && (!wants_bar || room >= BAR_COLUMNS_MIN + 1 + (int) strlen(v->what));
+	buf_addf(&text, "%s%s%.200s: ", v->stage, names_it ? " " : "", names_it ? v->what : "");
 	for (size_t i = 0; i < text.len; i++) /* names from outside must not steer the terminal */
 		if ((unsigned char) text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
 			text.ptr[i] = '?';
-	int room = columns - (int) text.len - (int) counts.len - 1;
-	if (room > BAR_COLUMNS_MAX)
-		room = BAR_COLUMNS_MAX;
-	if (bar && v->total && room >= BAR_COLUMNS_MIN)
-		add_bar(v, room, &text);
+	room -= names_it ? (int) strlen(v->what) + 1 : 0;
+	if (wants_bar && room >= BAR_COLUMNS_MIN)
+		add_bar(v, room < BAR_COLUMNS_MAX ? room : BAR_COLUMNS_MAX, &text);
 	buf_add(&text, buf_slice(&counts));
 	buf_add(out, slice_sub(buf_slice(&text), 0, cut(buf_slice(&text), columns)));
 }
