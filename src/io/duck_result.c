@@ -254,7 +254,7 @@ int64_t duck_int(const struct duck_result *r, size_t column)
 		return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : (int64_t) value;
 	}
 	default:
-		assert(!"an integer column");
+		assert(false && "an integer column");
 		return 0;
 	}
 }

@@ -29,8 +29,8 @@ static size_t skip_spaces(struct slice s, size_t i)
 static struct slice quoted(struct line *line, struct slice text)
 {
 	struct json *v CLEANUP(json_freep) = NULL;
-	struct err err;
-	struct slice s;
+	struct err err = { 0 };
+	struct slice s = SLICE_NULL;
 	if (json_parse(text, &v, &err) != RC_OK || !json_string(v, &s))
 		fail_msg("%s:%d: %.*s: %s", line->what, line->number, SLICE_FMT(text), err.msg);
 	return arena_copy(&line->arena, s);
