@@ -13,7 +13,9 @@ measure() {
 
 row() { # name megabytes what
 	awk -v name="$1" -v mb="$2" -v wall="$wall" -v cpu="$cpu" -v peak="$peak" -v what="$3" 'BEGIN {
-		printf "| %s | %.2f | %.2f | %s | %d | %s |\n", name, wall, cpu, mb > 0 && cpu > 0 ? sprintf("%.1f", mb / cpu) : "", peak / 1024, what }'
+		speed = ""
+		if (mb > 0 && cpu > 0) speed = sprintf("%.1f", mb / cpu)
+		printf "| %s | %.2f | %.2f | %s | %d | %s |\n", name, wall, cpu, speed, peak / 1024, what }'
 }
 
 bench() { # title, then the arguments that name a source
