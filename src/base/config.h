@@ -11,7 +11,7 @@
 /*        name                 default          min      max           unit       help */
 #define CONFIG_INTS(X)                                                                                                                    \
 	X(threads,                 0,               0,       256,          "threads", "work side by side on this many threads; 0 = one for each processor")      \
-	X(memory_limit_mb,         256,             64,      1048576,      "MiB",     "what the SQL engine may hold in memory before it spills to disk")         \
+	X(memory_limit_mb,         1024,            64,      1048576,      "MiB",     "what the SQL engine may hold in memory before it spills to disk")         \
 	X(page_limit_bytes,        9900000,         1024,    9900000,      "bytes",   "a page larger than this is refused before it is read into memory")       \
 	X(snapshot_pages_max,      10000,           1,       1000000,      "pages",   "a snapshot of more pages is refused")                                     \
 	X(playlist_groups,         0,               0,       65536,        "groups",  "0 = one group a playlist; N = playlists hashed into N groups (for thousands of playlists)") \
