@@ -27,7 +27,9 @@ good() { at; page 0 10 "$(items 0 10)" >"$folder/page-0000.json"; }
 bad=()
 bad() { # bad REASON TEXT_OF_PAGE_0 [TEXT_OF_PAGE_1]
 	at
+	# shellcheck disable=SC2059 # the texts hold escapes for bytes
 	printf "$2" >"$folder/page-0000.json"
+	# shellcheck disable=SC2059
 	[[ $# -lt 3 ]] || printf "$3" >"$folder/page-0001.json"
 	bad+=("$1 $(basename "$folder")")
 	good

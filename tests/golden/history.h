@@ -2,8 +2,8 @@
  *
  * An item is one word: "a".."y" a track (its artists and album follow from the letter), "z" a track without an album and
  * without artists that have an id, "-" a reject.  A word may stand twice (a duplicate). */
-#ifndef TESTS_GOLDEN_HISTORY_H
-#define TESTS_GOLDEN_HISTORY_H
+#ifndef GOLDEN_HISTORY_H
+#define GOLDEN_HISTORY_H
 
 #include "io/duck.h"
 #include "store/store.h"
