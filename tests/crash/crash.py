@@ -438,6 +438,7 @@ def kills():
     earlier = f"{TMP}/earlier"
     result = sargam(earlier, *PART)
     tap.check("an earlier state", result.returncode == 0, result.stderr)
+    tap.check("is told from the later one", reference.difference(earlier) is not None)
     killers = [Killer(reference, None), Killer(reference, earlier)]
     for killer in killers:
         tap.check(f"{len(killer.counts)} named steps, {sum(killer.counts.values())} passages", killer.result.returncode == 0,
