@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES ((size_t) 256 << 10)
+#define TRIES_MAX 100 /* of a new temporary name when a sweep takes it */
 
 /* A directory, a pipe or a device is not what any caller means; O_NONBLOCK keeps a pipe from hanging us. */
 static enum rc open_regular(const char *path, int *out_fd, struct stat *out_st, struct err *err)
@@ -137,20 +138,35 @@ static struct file_temp temp_named(const char *folder)
 	return (struct file_temp){ .fd = -1, .path = path_join(folder, name) };
 }
 
-/* Its folder is made when it is missing.  The lock on it tells file_sweep that the writer lives. */
+/* The lock tells file_sweep that the writer lives; one that came before the lock has taken the name away. */
+static bool temp_claim(const struct file_temp *temp)
+{
+	if (flock(temp->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return false;
+	return fd_still_named(temp->fd, temp->path);
+}
+
+/* Its folder is made when it is missing. */
+static int temp_create(const char *folder, struct file_temp *out)
+{
+	*out = temp_named(folder);
+	int errnum = step_open(out->path, O_RDWR | O_CREAT | O_EXCL, &out->fd);
+	if (errnum != ENOENT)
+		return errnum;
+	errnum = folder_make(folder);
+	return errnum ? errnum : step_open(out->path, O_RDWR | O_CREAT | O_EXCL, &out->fd);
+}
+
 static int temp_open(const char *to, struct file_temp *out)
 {
 	CLEANUP(mem_freep) char *folder = path_folder(to);
-	*out = temp_named(folder);
-	int errnum = step_open(out->path, O_RDWR | O_CREAT | O_EXCL, &out->fd);
-	if (errnum == ENOENT) {
-		errnum = folder_make(folder);
-		if (!errnum)
-			errnum = step_open(out->path, O_RDWR | O_CREAT | O_EXCL, &out->fd);
+	for (int i = 0; i < TRIES_MAX; i++) {
+		int errnum = temp_create(folder, out);
+		if (errnum || temp_claim(out))
+			return errnum;
+		file_temp_done(out);
 	}
-	if (!errnum)
-		(void) flock(out->fd, LOCK_EX | LOCK_NB);
-	return errnum;
+	return EBUSY;
 }
 
 void file_temp_done(struct file_temp *temp)
@@ -280,23 +296,28 @@ static enum rc copy_to_temp(const char *from, const char *to, struct file_temp *
 	return errnum ? err_errno(err, errnum, "cannot copy %s to %s", from, to) : RC_OK;
 }
 
+static int temp_link(const char *from, const char *folder, struct file_temp *out)
+{
+	*out = temp_named(folder);
+	int errnum = place(from, out->path, true);
+	return errnum ? errnum : step_open(out->path, O_RDONLY, &out->fd);
+}
+
 enum rc file_temp_take(const char *from, const char *to, struct file_temp *out, struct err *err)
 {
 	CLEANUP(mem_freep) char *folder = path_folder(to);
-	*out = temp_named(folder);
-	int errnum = place(from, out->path, true);
-	if (errnum == EXDEV) {
-		mem_freep(&out->path);
-		return copy_to_temp(from, to, out, err);
-	}
-	if (!errnum)
-		errnum = step_open(out->path, O_RDONLY, &out->fd);
-	if (errnum) {
+	int errnum = 0;
+	bool swept = true;
+	for (int i = 0; swept && i < TRIES_MAX; i++) {
+		errnum = temp_link(from, folder, out);
+		if (!errnum && temp_claim(out))
+			return RC_OK;
+		swept = !errnum || (errnum == ENOENT && access(from, F_OK) == 0);
 		file_temp_done(out);
-		return err_errno(err, errnum, "cannot move %s to %s", from, to);
 	}
-	(void) flock(out->fd, LOCK_EX | LOCK_NB);
-	return RC_OK;
+	if (errnum == EXDEV)
+		return copy_to_temp(from, to, out, err);
+	return err_errno(err, errnum ? errnum : EBUSY, "cannot move %s to %s", from, to);
 }
 
 enum rc file_copy(const char *from, const char *to, struct err *err)

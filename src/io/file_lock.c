@@ -42,13 +42,6 @@ static int write_note(int fd, const char *note)
 	return 0;
 }
 
-/* Is the locked file still the one of that name?  Somebody may have removed it while we waited. */
-static bool still_named(int fd, const char *path)
-{
-	struct stat ours, named;
-	return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
-}
-
 /* 0 with *out_fd locked, EWOULDBLOCK with the holder's note, or what failed. */
 static int try_lock(const char *path, int *out_fd, char out_note[static NOTE_BYTES])
 {
@@ -62,7 +55,7 @@ static int try_lock(const char *path, int *out_fd, char out_note[static NOTE_BYT
 			read_note(fd, out_note);
 			if (errnum != EINTR)
 				return errnum;
-		} else if (still_named(fd, path)) {
+		} else if (fd_still_named(fd, path)) {
 			*out_fd = fd;
 			fd = -1;
 			return 0;
@@ -117,7 +110,7 @@ enum rc file_guard(const char *path, bool shared, int *out_guard, struct err *er
 			errnum = errno;
 		if (errnum && errnum != EINTR)
 			return err_errno(err, errnum, "cannot lock %s", path);
-		if (!errnum && still_named(fd, path)) {
+		if (!errnum && fd_still_named(fd, path)) {
 			*out_guard = fd;
 			fd = -1;
 			return RC_OK;

@@ -103,6 +103,12 @@ void fd_closep(int *fd)
 	*fd = -1;
 }
 
+bool fd_still_named(int fd, const char *path)
+{
+	struct stat ours, named;
+	return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
 int step_dirsync(const char *folder)
 {
 	CLEANUP(fd_closep) int fd = -1;

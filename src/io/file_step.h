@@ -30,6 +30,8 @@ static inline bool path_is_temp(const char *name)
 }
 
 void fd_closep(int *fd);
+/* Is the open file still the one of that name?  Somebody may have removed it before it was locked. */
+bool fd_still_named(int fd, const char *path);
 
 /* Make the names of a folder durable, and the folder's own name, and its parent's, as far up as this user may write.
  * Who finds a folder made by somebody else cannot know whether that one lived long enough to fsync the parent; the

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/thread.h"
 #include "io/file.h"
 #include "test.h"
 
@@ -295,6 +296,27 @@ static void sweep_takes_only_what_the_dead_left(void **state UNUSED)
 	assert_holds(&r, kept, "x");
 }
 
+static enum rc write_or_sweep(void *ctx, size_t i, struct err *err)
+{
+	const char *dir = ctx;
+	char path[300];
+	(void) snprintf(path, sizeof path, "%s/race/%zu", dir, i % 8);
+	for (int k = 0; i % 4 && k < 10; k++)
+		TRY(file_replace(path, SLICE("whole"), err));
+	for (int k = 0; i % 4 == 0 && k < 200; k++)
+		TRY(file_sweep(dir, 0, err));
+	return RC_OK;
+}
+
+/* Between its creation and its lock a temporary file looks like a dead one's. */
+static void writers_survive_a_sweep_of_everything(void **state UNUSED)
+{
+	CLEANUP(room_close) struct room r = room_open();
+	if (thread_each(24, 4, write_or_sweep, (void *) (uintptr_t) r.dir, &r.err) != RC_OK)
+		fail_msg("%s", r.err.msg);
+	assert_int_equal(count_entries(path_in(&r, "race")), 6);
+}
+
 static void errors_name_the_path_and_the_next_step(void **state UNUSED)
 {
 	CLEANUP(room_close) struct room r = room_open();
@@ -452,6 +474,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(list_is_sorted_by_bytes_without_temporary_files),
 	cmocka_unit_test(stat_tells_what_is_there),
 	cmocka_unit_test(sweep_takes_only_what_the_dead_left),
+	cmocka_unit_test(writers_survive_a_sweep_of_everything),
 	cmocka_unit_test(errors_name_the_path_and_the_next_step),
 	cmocka_unit_test(a_folder_that_may_not_be_written_is_fatal),
 	cmocka_unit_test(a_file_where_a_folder_should_be),
