@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/run.h"
+#include "io/file.h"
 
 /* One run to its end; *out_adopted when it was one that a dead process had left. */
 static enum rc run_once(struct build *b, struct runlog *log, struct slice args, const char *from, bool may_adopt,
@@ -17,6 +18,8 @@ static enum rc run_once(struct build *b, struct runlog *log, struct slice args, 
 	for (size_t i = 0; i < takeover.abandoned.count; i++)
 		log_info("run", "%.*s is abandoned: %.*s", SLICE_FMT(takeover.abandoned.run[i].id),
 		         SLICE_FMT(takeover.abandoned.run[i].error));
+	if (takeover.adopted || takeover.abandoned.count > 0)
+		(void) !file_sweep(app_home(b->app), 0, NULL); /* what the dead left half; if it stays it hurts nobody */
 	*out_adopted = takeover.adopted;
 	if (takeover.adopted) {
 		id = takeover.id;

@@ -298,6 +298,10 @@ def wrong_after(home, reference, thorough):
     result = sargam(home, *FULL)
     if result.returncode:
         return f"run: exit status {result.returncode}: {result.stderr}"
+    if "which a process that died had begun" in result.stderr or "is abandoned" in result.stderr:
+        half = [name for name, _ in files_below(home) if os.path.basename(name).startswith(".tmp-")]
+        if half:
+            return f"temporary files of the dead are left: {half}"
     left = rows_of(home, "bus.db", "SELECT count(*) FROM messages")
     if left != [(0,)]:
         return f"{left} messages are left in the bus"
