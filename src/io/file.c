@@ -1,5 +1,6 @@
 #include "io/file.h"
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "io/file_step.h"
@@ -287,7 +288,11 @@ static enum rc copy_to_temp(const char *from, const char *to, struct file_temp *
 	TRY(open_regular(from, &fd, &st, err));
 	int errnum = temp_open(to, out);
 	if (!errnum)
+		errnum = fault_point("file.copy.before");
+	if (!errnum)
 		errnum = copy_bytes(fd, out->fd);
+	if (!errnum)
+		errnum = fault_point("file.copy.after");
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, st.st_mtim };
 	if (!errnum && futimens(out->fd, times) != 0)
 		errnum = errno;
