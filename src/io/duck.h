@@ -87,7 +87,8 @@ void duck_append_null(struct duck_append *a);
 MUST_USE enum rc duck_append_end_row(struct duck_append *a, struct err *err);
 /* Rows are in the table after this. */
 MUST_USE enum rc duck_append_flush(struct duck_append *a, struct err *err);
-void duck_append_close(struct duck_append *a); /* drops what was not flushed */
+/* Drops what was not flushed; rows may have been by then, a bounded number waits. */
+void duck_append_close(struct duck_append *a);
 static inline void duck_append_closep(struct duck_append **a)
 {
 	duck_append_close(*a);

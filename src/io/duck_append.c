@@ -11,9 +11,12 @@ struct duck_append {
 	duckdb_appender appender;
 	duckdb_data_chunk chunk;
 	size_t column_count, column; /* column: the next value's */
-	idx_t row;
+	idx_t row, waiting; /* of the chunk; handed over and not yet flushed */
 	struct target *target;
 };
+
+/* DuckDB's appender would hold 204,800 rows outside its memory limit before it flushes by itself. */
+#define WAITING_ROWS_MAX (16 * DUCK_CHUNK_ROWS)
 
 static void bind_vectors(struct duck_append *a)
 {
@@ -119,8 +122,12 @@ static enum rc hand_over(struct duck_append *a, struct err *err)
 		return appender_fail(a, err);
 	duckdb_data_chunk_reset(a->chunk);
 	bind_vectors(a);
+	a->waiting += a->row;
 	a->row = 0;
-	return RC_OK;
+	if (a->waiting < WAITING_ROWS_MAX)
+		return RC_OK;
+	a->waiting = 0;
+	return duckdb_appender_flush(a->appender) == DuckDBSuccess ? RC_OK : appender_fail(a, err);
 }
 
 enum rc duck_append_end_row(struct duck_append *a, struct err *err)
