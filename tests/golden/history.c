@@ -54,6 +54,56 @@ void history_close(struct history_home *home)
 	store_closep(&home->store);
 }
 
+static const char *make_sample(void)
+{
+	static struct history_home home;
+	struct err err = { 0 };
+	if (home.dir)
+		return home.store_dir;
+	history_open(&home);
+	history_put(&home, history_sample, history_sample_count);
+	(void) history_gold(&home);
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 24);
+	CLEANUP(warehouse_closep) struct warehouse *w = NULL;
+	const struct warehouse_duckdb_options options = { .path = home.warehouse_path, .threads = 2, .memory_limit_mb = 256 };
+	must(warehouse_duckdb_open(&options, &w, &err), &err);
+	const struct warehouse_stage stage = history_stage(&home, &arena);
+	const struct warehouse_audit audit = history_audit(&home, &arena);
+	struct warehouse_staged staged;
+	bool changed;
+	must(warehouse_stage(w, &stage, &staged, &err), &err);
+	must(warehouse_audit(w, &audit, &err), &err);
+	must(warehouse_publish(w, &changed, &err), &err);
+	history_close(&home);
+	return home.store_dir;
+}
+
+static void copy_tree(const char *from, const char *to)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
+	struct err err = { 0 };
+	struct file_names names;
+	must(file_mkdirs(to, &err), &err);
+	must(file_list(from, &arena, &names, &err), &err);
+	for (size_t i = 0; i < names.count; i++) {
+		const char *a = arena_printf(&arena, "%s/%s", from, names.name[i]).ptr;
+		const char *b = arena_printf(&arena, "%s/%s", to, names.name[i]).ptr;
+		struct file_info info;
+		must(file_stat(a, &info, &err), &err);
+		if (info.is_dir)
+			copy_tree(a, b);
+		else
+			must(file_copy(a, b, &err), &err);
+	}
+}
+
+void history_open_sample(struct history_home *home)
+{
+	const char *sample = make_sample();
+	history_open(home);
+	copy_tree(sample, home->store_dir);
+}
+
 struct writer {
 	struct duck_append *append[BRONZE_TABLE_COUNT];
 	struct err err;

@@ -5,6 +5,7 @@
 #ifndef GOLDEN_HISTORY_H
 #define GOLDEN_HISTORY_H
 
+#include "gold/gold.h"
 #include "io/duck.h"
 #include "store/store.h"
 #include "warehouse/warehouse.h"
@@ -24,11 +25,12 @@ struct history_home {
 };
 void history_open(struct history_home *home);
 void history_close(struct history_home *home);
+/* A home in which the sample's bronze, gold and published warehouse stand already: made once a process, then copied. */
+void history_open_sample(struct history_home *home);
 
 /* Writes the partitions of these snapshots (sorted by playlist, then time); each month's must be given together. */
 void history_put(struct history_home *home, const struct history_snapshot *snapshot, size_t count);
 /* gold_build; fails the test when it fails. */
-struct gold_result;
 struct gold_result history_gold(struct history_home *home);
 
 /* Gold files and bronze files as the warehouse wants them; they live in `arena`. */

@@ -47,12 +47,11 @@ static void must(enum rc rc, const struct err *err)
 
 static void open_staged(struct history_home *home, struct warehouse **w)
 {
-	history_open(home);
-	history_put(home, history_sample, history_sample_count);
-	(void) history_gold(home);
+	history_open_sample(home);
 	*w = open_warehouse(home);
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 24);
-	const struct warehouse_stage stage = history_stage(home, &arena);
+	struct warehouse_stage stage = history_stage(home, &arena);
+	stage.rebuild = true;
 	struct warehouse_staged staged;
 	struct err err = { 0 };
 	must(warehouse_stage(*w, &stage, &staged, &err), &err);
