@@ -337,5 +337,7 @@ enum rc gold_build(const struct gold_options *options, struct gold_result *out, 
 	}
 	bool any = b.total > 0;
 	TRY(remove_gone(&b, &any, err));
-	return any ? store_sync(options->gold, err) : RC_OK;
+	if (any)
+		TRY_WRAP(store_sync(options->gold, err), err, "gold files");
+	return RC_OK;
 }

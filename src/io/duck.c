@@ -32,6 +32,12 @@ static enum rc classify(struct slice msg)
 		{ "FATAL Error", RC_FATAL },
 		{ "Serialization Error", RC_FATAL },
 	};
+	/* I/O errors to DuckDB, but another try reads the same bytes */
+	static const char *const damage[] = { "not a valid DuckDB database file", "database file with version number",
+		                              "Corrupt database file", "does not match stored checksum", "Could not read enough bytes" };
+	for (size_t i = 0; i < COUNT_OF(damage); i++)
+		if (slice_find_str(msg, slice_of(damage[i])) != SIZE_MAX)
+			return RC_FATAL;
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
 		if (slice_starts(msg, slice_of(kinds[i].start)))
 			return kinds[i].rc;
@@ -82,6 +88,8 @@ enum rc duck_open(const struct duck_options *options, struct duck **out, struct 
 	set_option(config, "access_mode", options->path && options->read_only ? "READ_ONLY" : "AUTOMATIC");
 	set_option(config, "autoinstall_known_extensions", "false");
 	set_option(config, "autoload_known_extensions", "false");
+	/* it trusts times of modification, and our files are replaced under their names */
+	set_option(config, "enable_external_file_cache", "false");
 	if (options->threads > 0) {
 		(void) snprintf(number, sizeof number, "%d", options->threads);
 		set_option(config, "threads", number);

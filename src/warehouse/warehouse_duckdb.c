@@ -19,8 +19,8 @@ enum rc session_open(const struct warehouse_duckdb *w, struct session *out, stru
 		.memory_limit_mb = w->memory_limit_mb,
 		.temp_dir = w->temp_dir,
 	};
-	TRY(duck_open(&options, &s.duck, err));
-	TRY(duck_connect(s.duck, &s.conn, err));
+	TRY_WRAP(duck_open(&options, &s.duck, err), err, "warehouse %s", w->path);
+	TRY_WRAP(duck_connect(s.duck, &s.conn, err), err, "warehouse %s", w->path);
 	*out = (struct session){ TAKE(s.duck), TAKE(s.conn) };
 	return RC_OK;
 }
@@ -38,21 +38,29 @@ enum rc session_attach(struct session *s, const char *path, bool read_only, int6
 	duck_quote_text(slice_of(path), &sql);
 	buf_adds(&sql, read_only ? " AS warehouse (TYPE duckdb, READ_ONLY)" : " AS warehouse (TYPE duckdb)");
 	enum rc rc = duck_exec(s->conn, buf_str(&sql), NULL, err);
-	if (rc == RC_FATAL || rc == RC_REJECT)
-		return err_wrap(err, RC_FATAL, "warehouse %s cannot be opened (`sargam rebuild` makes it anew from raw)", path);
-	TRY_WRAP(rc, err, "warehouse %s", path);
+	if (rc == RC_REJECT) /* of a file's content, not of ours */
+		rc = RC_FATAL;
+	if (rc != RC_OK)
+		return session_failed(path, rc, err);
 	int64_t format = 0;
 	rc = duck_query_int(s->conn, "SELECT format FROM warehouse.SARGAM_META.VERSION", &format, err);
 	if (rc == RC_REJECT || rc == RC_NOT_FOUND)
 		return err_set(err, RC_FATAL, "%s is a DuckDB file, but no warehouse of sargam: move it away, or name another with "
 		                              "--warehouse", path);
-	TRY_WRAP(rc, err, "warehouse %s", path);
+	if (rc != RC_OK)
+		return session_failed(path, rc, err);
 	if (format > WAREHOUSE_FORMAT)
 		return err_set(err, RC_FATAL, "warehouse %s was written by a newer sargam (format %lld, this one knows %d): use that "
 		                              "one, or make the file anew with `sargam rebuild`",
 		               path, (long long) format, WAREHOUSE_FORMAT);
 	*out_format = format;
 	return RC_OK;
+}
+
+enum rc session_failed(const char *path, enum rc rc, struct err *err)
+{
+	bool damaged = rc == RC_FATAL && !(err && strstr(err->msg, "Cannot open file"));
+	return err_wrap(err, rc, "warehouse %s%s", path, damaged ? " is damaged (`sargam rebuild` makes it anew from raw)" : "");
 }
 
 void add_path_list(const char *const *path, size_t count, struct buf *sql)

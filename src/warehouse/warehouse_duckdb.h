@@ -37,6 +37,9 @@ void session_close(struct session *s);
 /* The file must be there.  One that is damaged, not ours or of a newer format is RC_FATAL with what to do. */
 MUST_USE enum rc session_attach(struct session *s, const char *path, bool read_only, int64_t *out_format, struct err *err);
 
+/* A statement on the attached file failed: what is fatal about it is the file, and the next step is said. */
+enum rc session_failed(const char *path, enum rc rc, struct err *err);
+
 /* "[a, b]" of quoted paths, for read_parquet. */
 void add_path_list(const char *const *path, size_t count, struct buf *sql);
 

@@ -15,27 +15,52 @@ static bool mentions_bronze(const char *sql)
 	return false;
 }
 
-/* A folder's name as a pattern that matches only itself. */
-static void add_literal(const char *path, struct buf *glob)
+static bool starts_with(const char *s, const char *start)
 {
-	for (; *path; path++)
-		buf_addf(glob, strchr("*?[", *path) ? "[%c]" : "%c", *path);
+	return strncmp(s, start, strlen(start)) == 0;
 }
 
-/* Views over the bronze files; a table without any file has none. */
+/* "/<group>/<month>/part-0.parquet" below the table's folder, each as one more path of *sql. */
+static enum rc add_files(const char *folder, struct arena *arena, struct buf *sql, bool *out_any, struct err *err)
+{
+	struct file_names groups, months;
+	enum rc rc = file_list(folder, arena, &groups, err);
+	if (rc == RC_NOT_FOUND)
+		return RC_OK;
+	TRY(rc);
+	for (size_t g = 0; g < groups.count; g++) {
+		const char *group = arena_printf(arena, "%s/%s", folder, groups.name[g]).ptr;
+		if (!starts_with(groups.name[g], "playlist_group="))
+			continue;
+		TRY(file_list(group, arena, &months, err));
+		for (size_t m = 0; m < months.count; m++) {
+			struct slice path = arena_printf(arena, "%s/%s/part-0.parquet", group, months.name[m]);
+			struct file_info info;
+			TRY(file_stat(path.ptr, &info, err));
+			if (!info.exists || !starts_with(months.name[m], "chart_month="))
+				continue;
+			buf_adds(sql, *out_any ? ", " : "");
+			duck_quote_text(path, sql);
+			*out_any = true;
+		}
+	}
+	return RC_OK;
+}
+
+/* Views over the bronze files, listed by name (a pattern would trip over a folder named "a[b]"); a table without any file
+ * has none. */
 static enum rc add_bronze(const struct warehouse_duckdb *w, struct session *s, struct err *err)
 {
 	for (size_t i = 0; i < COUNT_OF(bronze_tables); i++) {
-		CLEANUP(buf_done) struct buf sql = buf_new((size_t) 1 << 20);
-		buf_addf(&sql, "CREATE TEMP VIEW %s AS SELECT * FROM read_parquet(", bronze_tables[i]);
-		CLEANUP(buf_done) struct buf glob = buf_new((size_t) 1 << 20);
-		add_literal(w->bronze_dir, &glob);
-		buf_addf(&glob, "/%s/playlist_group=*/chart_month=*/part-0.parquet", bronze_tables[i]);
-		duck_quote_text(buf_slice(&glob), &sql);
-		buf_adds(&sql, ", hive_partitioning = false, union_by_name = false)");
-		enum rc rc = duck_exec(s->conn, buf_str(&sql), NULL, err);
-		if (rc != RC_OK && rc != RC_NOT_FOUND)
-			return err_wrap(err, rc, "%s below %s (`sargam bronze` mends it)", bronze_tables[i], w->bronze_dir);
+		CLEANUP(arena_done) struct arena arena = arena_new((size_t) 1 << 30);
+		CLEANUP(buf_done) struct buf sql = buf_new((size_t) 1 << 30);
+		bool any = false;
+		buf_addf(&sql, "CREATE TEMP VIEW %s AS SELECT * FROM read_parquet([", bronze_tables[i]);
+		TRY(add_files(arena_printf(&arena, "%s/%s", w->bronze_dir, bronze_tables[i]).ptr, &arena, &sql, &any, err));
+		buf_adds(&sql, "], hive_partitioning = false, union_by_name = false)");
+		if (any)
+			TRY_WRAP(duck_exec(s->conn, buf_str(&sql), NULL, err), err, "%s below %s (`sargam bronze` mends it)",
+			         bronze_tables[i], w->bronze_dir);
 	}
 	return RC_OK;
 }
@@ -72,12 +97,15 @@ static enum rc open_published(const struct warehouse_duckdb *w, const char *sql,
 	bool bronze = w->bronze_dir && mentions_bronze(sql);
 	if (bronze)
 		TRY(add_bronze(w, s, err));
-	return lock_up(s, bronze ? w->bronze_dir : NULL, out_file, err);
+	TRY_WRAP(lock_up(s, bronze ? w->bronze_dir : NULL, out_file, err), err, "warehouse %s", w->path);
+	return RC_OK;
 }
 
-/* RC_NOT_FOUND is kept for "nothing is published". */
-static enum rc of_statement(enum rc rc)
+/* RC_NOT_FOUND is kept for "nothing is published"; an error of the statement needs no path before it, one of the file does. */
+static enum rc of_statement(const struct warehouse_duckdb *w, enum rc rc, struct err *err)
 {
+	if (rc == RC_FATAL)
+		return session_failed(w->path, rc, err);
 	return rc == RC_NOT_FOUND ? RC_REJECT : rc;
 }
 
@@ -101,7 +129,7 @@ static enum column_type column_type_of(enum duck_type type)
 	return COLUMN_STRING;
 }
 
-static enum rc hand_over(struct duck_result *r, const struct warehouse_sink *sink, struct err *err)
+static enum rc hand_over(const struct warehouse_duckdb *w, struct duck_result *r, const struct warehouse_sink *sink, struct err *err)
 {
 	size_t count = duck_column_count(r);
 	CLEANUP(arena_done) struct arena columns = arena_new((size_t) 1 << 26);
@@ -116,7 +144,7 @@ static enum rc hand_over(struct duck_result *r, const struct warehouse_sink *sin
 	TRY(sink->columns(sink->ctx, name, type, count, err));
 	for (;;) {
 		bool row;
-		TRY(of_statement(duck_next(r, &row, err)));
+		TRY(of_statement(w, duck_next(r, &row, err), err));
 		if (!row)
 			return RC_OK;
 		arena_reset(&cells);
@@ -135,10 +163,10 @@ enum rc warehouse_duckdb_query(struct warehouse *base, const char *sql, const st
 	const struct warehouse_duckdb *w = CONTAINER_OF(base, struct warehouse_duckdb, base);
 	CLEANUP(session_close) struct session s = { 0 };
 	TRY(open_published(w, sql, NULL, &s, err));
-	TRY(of_statement(duck_check_read_only(s.conn, sql, err)));
+	TRY(of_statement(w, duck_check_read_only(s.conn, sql, err), err));
 	CLEANUP(duck_result_closep) struct duck_result *r = NULL;
-	TRY(of_statement(duck_query(s.conn, sql, &r, err)));
-	return hand_over(r, sink, err);
+	TRY(of_statement(w, duck_query(s.conn, sql, &r, err), err));
+	return hand_over(w, r, sink, err);
 }
 
 static struct slice without_end(const char *sql)
@@ -158,14 +186,16 @@ enum rc warehouse_duckdb_query_file(struct warehouse *base, const char *sql, con
 	{
 		CLEANUP(session_close) struct session s = { 0 };
 		TRY(open_published(w, sql, part.ptr, &s, err));
-		TRY(of_statement(duck_check_read_only(s.conn, sql, err)));
+		TRY(of_statement(w, duck_check_read_only(s.conn, sql, err), err));
 		CLEANUP(buf_done) struct buf copy = buf_new((size_t) 1 << 30);
 		buf_adds(&copy, "COPY (");
 		buf_add(&copy, without_end(sql));
 		buf_adds(&copy, "\n) TO ");
 		duck_quote_text(part, &copy);
 		buf_adds(&copy, " (FORMAT parquet, COMPRESSION zstd)");
-		rc = of_statement(duck_exec(s.conn, buf_str(&copy), NULL, err));
+		rc = duck_exec(s.conn, buf_str(&copy), NULL, err);
+		if (rc == RC_NOT_FOUND)
+			rc = RC_REJECT;
 	}
 	if (rc == RC_OK)
 		rc = file_move(part.ptr, path, false, err);

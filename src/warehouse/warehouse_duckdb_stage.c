@@ -83,7 +83,8 @@ static enum rc read_published(const struct warehouse_duckdb *w, struct plan *p, 
 	TRY(session_open(w, &s, err));
 	int64_t format;
 	TRY(session_attach(&s, w->path, true, &format, err));
-	return format < WAREHOUSE_FORMAT ? RC_OK : read_loaded(&s, p, err);
+	enum rc rc = format == WAREHOUSE_FORMAT ? read_loaded(&s, p, err) : RC_OK;
+	return rc == RC_OK ? RC_OK : session_failed(w->path, rc, err);
 }
 
 /* Which files are new or other than loaded, and which loaded ones they replace or leave without a file. */
@@ -324,7 +325,10 @@ enum rc warehouse_duckdb_stage(struct warehouse *base, const struct warehouse_st
 	if (w->temp_dir)
 		TRY(file_mkdirs(w->temp_dir, err));
 	struct warehouse_staged staged = { .changed = true };
-	TRY_WRAP(write_staging(w, &p, &staged, err), err, "staging %s", w->staging);
+	enum rc rc = write_staging(w, &p, &staged, err);
+	if (rc == RC_FATAL && !p.fresh) /* the copy is as damaged as what it was made from */
+		return session_failed(w->path, rc, err);
+	TRY_WRAP(rc, err, "staging %s", w->staging);
 	TRY(check_no_log(w, &p.arena, err));
 	TRY(file_move(w->staging, w->next, false, err));
 	*out = staged;

@@ -290,6 +290,8 @@ void history_put(struct history_home *home, const struct history_snapshot *snaps
 			i++;
 		put_partition(home, snapshot + from, i - from, (struct slice){ snapshot[from].at, 7 });
 	}
+	struct err err = { 0 };
+	must(store_sync(home->store, &err), &err);
 }
 
 struct gold_result history_gold(struct history_home *home)

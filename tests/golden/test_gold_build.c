@@ -216,9 +216,9 @@ static void many_groups_side_by_side(void **state)
 	(void) state;
 	struct history_home home;
 	history_open(&home);
-	static char name[40][16];
-	struct history_snapshot many[80];
-	for (int i = 0; i < 40; i++) {
+	static char name[12][16];
+	struct history_snapshot many[24];
+	for (int i = 0; i < 12; i++) {
 		(void) snprintf(name[i], sizeof name[i], "p%03d", i);
 		many[2 * i] = (struct history_snapshot){ name[i], "2021-03-01T08:00:00Z", "a b c d e" };
 		many[2 * i + 1] = (struct history_snapshot){ name[i], "2021-03-02T08:00:00Z", i % 2 ? "e d c b a" : "f a" };
@@ -232,7 +232,7 @@ static void many_groups_side_by_side(void **state)
 	};
 	struct err err = { 0 };
 	must(gold_build(&options, &r, &err), &err);
-	assert_int_equal(r.tables_written, 40 * 8 + 3);
+	assert_int_equal(r.tables_written, 12 * 8 + 3);
 	assert_int_equal(steps.calls, r.tables_written);
 	assert_int_equal(steps.total, r.tables_written);
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 24);
