@@ -139,7 +139,7 @@ static int fail_each(struct room *r, const char *points, int errnum, int steps, 
 		}
 		if (rc == RC_OK) /* a step whose failure harms nothing: sharing blocks, removing a left-over at the end */
 			continue;
-		if (rc != RC_RETRY || (!strstr(err.msg, ".duckdb") && !strstr(err.msg, "duck.") && !strstr(err.msg, r->home.scratch)))
+		if (rc != RC_RETRY || (!strstr(err.msg, ".duckdb") && !strstr(err.msg, "duck.") && !strstr(err.msg, r->home.dir)))
 			fail_msg("%s %d of steps %d: %s: '%s'", points, (int) nth, steps, rc_name(rc), err.msg);
 		published_is(r, OLD, NEW);
 	}
