@@ -38,7 +38,7 @@ void session_close(struct session *s);
 MUST_USE enum rc session_attach(struct session *s, const char *path, bool read_only, int64_t *out_format, struct err *err);
 
 /* A statement on the attached file failed: what is fatal about it is the file, and the next step is said. */
-enum rc session_failed(const char *path, enum rc rc, struct err *err);
+MUST_USE enum rc session_failed(const char *path, enum rc rc, struct err *err);
 
 /* "[a, b]" of quoted paths, for read_parquet. */
 void add_path_list(const char *const *path, size_t count, struct buf *sql);
