@@ -9,9 +9,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Folders this process knows to be durable, as hashes; a slot that is taken by another costs one fsync too many. */
-#define KNOWN_SLOTS 4096
-static _Atomic uint64_t known[KNOWN_SLOTS];
+/* Folders this process knows to be durable, as hashes in small sets; one that is pushed out costs an fsync too many. */
+#define KNOWN_SETS 1024
+#define KNOWN_WAYS 8
+static _Atomic uint64_t known[KNOWN_SETS][KNOWN_WAYS];
+
+static bool is_known(uint64_t hash)
+{
+	for (size_t i = 0; i < KNOWN_WAYS; i++)
+		if (atomic_load(&known[hash % KNOWN_SETS][i]) == hash)
+			return true;
+	return false;
+}
+
+static void remember(uint64_t hash)
+{
+	_Atomic uint64_t *set = known[hash % KNOWN_SETS];
+	for (size_t i = 0; i < KNOWN_WAYS; i++) {
+		uint64_t empty = 0;
+		if (atomic_compare_exchange_strong(&set[i], &empty, hash) || empty == hash)
+			return;
+	}
+	atomic_store(&set[(hash >> 32) % KNOWN_WAYS], hash);
+}
 
 /* A folder that was removed and made again is another one: its inode number may return, its time of birth does not. */
 static int folder_identity(const char *folder, uint64_t *out_hash)
@@ -33,7 +53,7 @@ static int folder_identity(const char *folder, uint64_t *out_hash)
 		h = (h ^ parts[i]) * 0x9e3779b97f4a7c15u;
 		h ^= h >> 32;
 	}
-	*out_hash = h | 1; /* 0 is an empty slot */
+	*out_hash = h ? h : 1; /* 0 is an empty slot */
 	return 0;
 }
 
@@ -43,7 +63,7 @@ int folder_settle(const char *folder)
 	int errnum = folder_identity(folder, &hash);
 	if (errnum)
 		return errnum;
-	if (atomic_load(&known[hash % KNOWN_SLOTS]) == hash)
+	if (is_known(hash))
 		return 0;
 	CLEANUP(mem_freep) char *parent = path_folder(folder);
 	/* Where this user may not write, none of us made a folder. */
@@ -54,7 +74,7 @@ int folder_settle(const char *folder)
 			errnum = step_dirsync(parent);
 	}
 	if (!errnum)
-		atomic_store(&known[hash % KNOWN_SLOTS], hash);
+		remember(hash);
 	return errnum;
 }
 
