@@ -29,7 +29,7 @@ on_terminal() { # on_terminal COLUMNS ARGUMENT...
 	local line
 	line=$(printf '%q ' "$SARGAM" --home "$home" "${@:2}")
 	status=0
-	script -qec "stty cols $1 && $line" /dev/null >"$out" </dev/null || status=$?
+	TERM=xterm-256color script -qec "stty cols $1 && $line" /dev/null >"$out" </dev/null || status=$?
 	tr -d '\r' <"$out" >"$out.lf" && mv "$out.lf" "$out"
 	: >"$err"
 }
