@@ -1,5 +1,6 @@
 # Sourced by scripts that drive the binary: one check, one line of TAP; what went wrong follows as `# …` lines.
 # shellcheck shell=bash
+export TERM=xterm-256color # what runs the tests may have none
 n=0
 home=$TEST_TMP/home out=$TEST_TMP/out err=$TEST_TMP/err status=0
 
@@ -29,7 +30,7 @@ on_terminal() { # on_terminal COLUMNS ARGUMENT...
 	local line
 	line=$(printf '%q ' "$SARGAM" --home "$home" "${@:2}")
 	status=0
-	TERM=xterm-256color script -qec "stty cols $1 && $line" /dev/null >"$out" </dev/null || status=$?
+	script -qec "stty cols $1 && $line" /dev/null >"$out" </dev/null || status=$?
 	tr -d '\r' <"$out" >"$out.lf" && mv "$out.lf" "$out"
 	: >"$err"
 }
