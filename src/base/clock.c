@@ -35,6 +35,13 @@ struct clock *clock_system(void)
 	return &clock;
 }
 
+void clock_sleep_unless(struct clock *c, int64_t ms, const volatile bool *stop)
+{
+	const int64_t piece_ms = 200;
+	for (; ms > 0 && !(stop && *stop); ms -= piece_ms)
+		clock_sleep_ms(c, ms < piece_ms ? ms : piece_ms);
+}
+
 static int64_t fake_now_ms(struct clock *c)
 {
 	return CONTAINER_OF(c, struct clock_fake, base)->now_ms;

@@ -38,9 +38,6 @@ struct app *app_new(void)
 {
 	struct app *app = mem_alloc(sizeof *app);
 	config_init(&app->config);
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	(void) sigaction(SIGINT, &action, NULL);
-	(void) sigaction(SIGTERM, &action, NULL);
 	(void) signal(SIGPIPE, SIG_IGN);
 	return app;
 }
@@ -78,8 +75,12 @@ bool app_quiet(struct app *app)
 	return app->quiet;
 }
 
+/* Whoever never asks for the flag ends at once, as every program does. */
 const bool *app_stop(struct app *app UNUSED)
 {
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	(void) sigaction(SIGINT, &action, NULL);
+	(void) sigaction(SIGTERM, &action, NULL);
 	return &stop_flag;
 }
 

@@ -32,7 +32,7 @@ struct clock *app_clock(struct app *app);
 const char *app_home(struct app *app);
 bool app_quiet(struct app *app);
 int app_threads(struct app *app);
-/* Set by SIGINT and SIGTERM. */
+/* From the first call on SIGINT and SIGTERM set it, and end the process only when they come twice. */
 const bool *app_stop(struct app *app);
 
 /* Each is opened once; NULL-safe to ask again.  The home is made when it is missing unless it only reads. */

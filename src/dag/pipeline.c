@@ -82,7 +82,9 @@ enum rc pipeline_hold(struct pipeline *p, struct err *err)
 	struct time_text now = time_rfc3339(clock_now_ms(p->o->clock) / 1000);
 	struct slice path = arena_printf(&scratch, "%s/lock", p->o->home);
 	struct slice note = arena_printf(&scratch, "run %s, process %d, since %s", p->o->run_id, (int) getpid(), now.s);
-	return file_lock(path.ptr, note.ptr, p->o->lock_wait_ms, p->o->clock, say_waiting, NULL, &p->lock, err);
+	enum rc rc = file_lock(path.ptr, note.ptr, p->o->lock_wait_ms, p->o->clock, p->o->stop, say_waiting, NULL, &p->lock, err);
+	bool stopped = p->o->stop && *p->o->stop;
+	return rc == RC_RETRY && !stopped ? RC_FATAL : rc; /* lock_wait_s is the whole patience: no further tries */
 }
 
 static void on_step(void *ctx, size_t done, size_t total)
@@ -197,6 +199,7 @@ static enum rc stage_gold(struct pipeline *p, struct stage_result *out, struct e
 		.threads = o->threads,
 		.on_progress = on_step,
 		.ctx = p,
+		.stop = o->stop,
 	};
 	struct gold_result r;
 	TRY(pipeline_hold(p, err));

@@ -3,9 +3,6 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 
-/* A wait is slept in pieces, so that a signal is not left waiting. */
-#define SLEEP_MS 200
-
 static bool stopped(const struct runner *r)
 {
 	return r->stop && *r->stop;
@@ -15,15 +12,6 @@ static void tell(const struct runner *r, enum runner_event event, const struct t
 {
 	if (r->on_event)
 		r->on_event(r->ctx, event, t, wait_ms);
-}
-
-static void sleep_up_to(const struct runner *r, int64_t ms)
-{
-	while (ms > 0 && !stopped(r)) {
-		int64_t piece = ms < SLEEP_MS ? ms : SLEEP_MS;
-		clock_sleep_ms(r->clock, piece);
-		ms -= piece;
-	}
 }
 
 static struct plan_verdict run_task(const struct runner *r, struct task *t)
@@ -77,7 +65,7 @@ static enum rc carry_out(const struct runner *r, struct run_outcome *out, struct
 		if (step.what == PLAN_WAIT) {
 			TRY(runlog_save(r->log, &r->id, r->plan, err));
 			tell(r, RUNNER_WAITS, t, step.wait_ms);
-			sleep_up_to(r, step.wait_ms);
+			clock_sleep_unless(r->clock, step.wait_ms, r->stop);
 			continue;
 		}
 		plan_start(t, clock_now_ms(r->clock));

@@ -223,6 +223,8 @@ static enum rc make_file(struct build *b, const struct target *t, const char *sc
 static enum rc make_target(struct build *b, size_t index, struct err *err)
 {
 	const struct target *t = &b->target[index];
+	if (b->options->stop && *b->options->stop)
+		return err_set(err, RC_RETRY, "stopped: run the command again to go on");
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
 	struct slice scratch = arena_printf(&arena, "%s/gold-%zu.parquet", b->options->scratch_dir, index);
 	int64_t rows = 0;

@@ -74,12 +74,12 @@ MUST_USE enum rc file_sweep(const char *path, int64_t age_s, struct err *err);
 
 /* Exclusive lock by flock on `path` (made when missing); the kernel lets go of it when the holder dies.  The holder's
  * note (who, since when) stands in the file.  file_lock waits up to wait_ms; at first it calls on_wait(note) once.
- * RC_RETRY with the holder's note in the message when the time is up. */
+ * RC_RETRY with the holder's note in the message when the time is up, and soon after *stop is set (`stop` may be NULL). */
 struct file_lock;
 struct clock;
 MUST_USE enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock,
-                           void (*on_wait)(const char *holder_note, void *ctx), void *ctx, struct file_lock **out,
-                           struct err *err);
+                           const bool *stop, void (*on_wait)(const char *holder_note, void *ctx), void *ctx,
+                           struct file_lock **out, struct err *err);
 void file_unlock(struct file_lock *lock);
 static inline void file_unlockp(struct file_lock **lock)
 {

@@ -63,7 +63,7 @@ static int try_lock(const char *path, int *out_fd, char out_note[static NOTE_BYT
 	}
 }
 
-enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock,
+enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock, const bool *stop,
                   void (*on_wait)(const char *holder_note, void *ctx), void *ctx, struct file_lock **out, struct err *err)
 {
 	int64_t until_ns = clock_mono_ns(clock) + wait_ms * 1000000;
@@ -72,6 +72,8 @@ enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct cl
 	bool told = false;
 	while ((errnum = try_lock(path, &fd, holder)) == EWOULDBLOCK) {
 		int64_t left_ms = (until_ns - clock_mono_ns(clock)) / 1000000;
+		if (stop && *stop)
+			return err_set(err, RC_RETRY, "stopped while %s was locked by %s", path, holder);
 		if (left_ms <= 0)
 			return err_set(err, RC_RETRY, "%s is locked by %s: wait for it to end, or stop it", path, holder);
 		if (!told && on_wait)

@@ -335,7 +335,7 @@ enum rc ingest_run(const struct ingest_options *o, struct ingest_result *out, st
 		if (!told)
 			log_info("ingest", "waiting for messages another consumer holds or that are backing off");
 		told = true;
-		clock_sleep_ms(o->clock, wait_ms);
+		clock_sleep_unless(o->clock, wait_ms, o->stop);
 		waited_ms += wait_ms;
 	}
 }

@@ -142,12 +142,36 @@ side_by_side() {
 check 'the second of two runs says whom it waits for; a query does not wait' side_by_side
 impatient() {
 	stop_midway h3 || return 1
-	s 1 --home h3 run --lock-wait-s 1 --task-attempts-max 1 && says err "process $pid"
-	local ok=$?
+	local ok=0
+	{ s 1 --home h3 run --lock-wait-s 1 && says err "process $pid" && [[ $(grep -c 'waiting for another build' err) == 1 ]] &&
+		[[ $(last_run h3 state) == FAILED ]] && s 1 --home h3 gold --lock-wait-s 0 && says err "process $pid"; } || ok=1
 	kill -CONT "$pid"
 	wait "$pid" && return "$ok"
 }
-check 'who does not want to wait any longer is told whom for' impatient
+check 'who does not want to wait any longer is told whom for, after waiting once' impatient
+stopped_waiting() {
+	local got=0 second ok=0
+	stop_midway h14 || return 1
+	"$sargam" --home h14 run >out 2>err </dev/null &
+	second=$!
+	wait_for 60 grep -q 'waiting for another build' err && kill -INT "$second"
+	wait "$second" || got=$?
+	{ [[ $got == 1 ]] && says err 'goes on with run'; } || ok=1
+	kill -CONT "$pid"
+	wait "$pid" && s 0 --home h14 run && [[ $(rows h14) == $(rows h1) ]] && return "$ok"
+}
+check 'who waits for another build can be interrupted' stopped_waiting
+stopped_asking() {
+	local got=0
+	# what a script starts in the background ignores SIGINT from birth
+	env --default-signal=INT "$sargam" --home h1 query 'SELECT COUNT(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range * b.range = 7' >out 2>err </dev/null &
+	pid=$!
+	sleep 0.5
+	kill -INT "$pid"
+	wait "$pid" || got=$?
+	[[ $got == 130 ]]
+}
+check 'a query that takes too long ends with one interrupt' stopped_asking
 together() {
 	local pids=() p
 	for _ in 1 2 3; do

@@ -309,7 +309,34 @@ static void files_are_sorted_as_their_header_says(void **state)
 	history_close(&home);
 }
 
+static void stop_when_one_is_made(void *ctx, size_t done, size_t total UNUSED)
+{
+	*(bool *) ctx = done == 1;
+}
+
+static void a_build_that_is_stopped_goes_on_later(void **state)
+{
+	(void) state;
+	struct history_home home;
+	history_open(&home);
+	history_put(&home, history_sample, history_sample_count);
+	struct err err = { 0 };
+	struct gold_result r;
+	bool stop = false;
+	const struct gold_options options = {
+		.bronze = home.store, .gold = home.store, .duck = home.duck, .scratch_dir = home.scratch, .threads = 1,
+		.on_progress = stop_when_one_is_made, .ctx = &stop, .stop = &stop,
+	};
+	assert_int_equal(gold_build(&options, &r, &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "stopped"));
+	r = history_gold(&home);
+	assert_int_equal(r.tables_written, 19 - 1);
+	assert_int_equal(r.tables_unchanged, 1);
+	history_close(&home);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_build_that_is_stopped_goes_on_later),
 	cmocka_unit_test(equal_inputs_mean_nothing_to_do),
 	cmocka_unit_test(only_what_follows_from_a_change_is_recomputed),
 	cmocka_unit_test(step_by_step_gives_what_a_build_from_nothing_gives),

@@ -146,6 +146,28 @@ static void the_fake_clock_moves_only_when_told(void **state UNUSED)
 	assert_true(clock_now_ms(c) == 10 && clock_mono_ns(c) == mono + 300000000);
 }
 
+/* A clock whose second sleep is when the signal comes. */
+static bool asked_to_stop;
+static int sleeps;
+static void sleep_then_stop(struct clock *c UNUSED, int64_t ms UNUSED)
+{
+	asked_to_stop = ++sleeps == 2;
+}
+
+static void a_long_sleep_ends_soon_after_it_is_asked_to(void **state UNUSED)
+{
+	static const struct clock_ops ops = { .sleep_ms = sleep_then_stop };
+	struct clock c = { &ops };
+	clock_sleep_unless(&c, 3600000, &asked_to_stop);
+	assert_int_equal(sleeps, 2);
+	clock_sleep_unless(&c, 3600000, &asked_to_stop);
+	assert_int_equal(sleeps, 2);
+	struct clock_fake f;
+	clock_fake_init(&f, 0);
+	clock_sleep_unless(&f.base, 1234, NULL);
+	assert_true(f.slept_ms == 1234);
+}
+
 static void the_system_clock_runs(void **state UNUSED)
 {
 	struct clock *c = clock_system();
@@ -159,6 +181,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(days_agree_with_the_c_library),       cmocka_unit_test(known_days),
 	cmocka_unit_test(a_day_depends_on_the_offset),         cmocka_unit_test(texts_go_there_and_back),
 	cmocka_unit_test(rfc3339_takes_fractions_and_offsets), cmocka_unit_test(other_forms_are_strict_too),
-	cmocka_unit_test(the_fake_clock_moves_only_when_told), cmocka_unit_test(the_system_clock_runs),
+	cmocka_unit_test(the_fake_clock_moves_only_when_told), cmocka_unit_test(a_long_sleep_ends_soon_after_it_is_asked_to),
+	cmocka_unit_test(the_system_clock_runs),
 };
 TEST_SUITE(base_time, tests);

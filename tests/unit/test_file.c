@@ -410,16 +410,37 @@ static void a_second_holder_waits_and_says_for_whom(void **state UNUSED)
 	struct clock_fake clock;
 	clock_fake_init(&clock, 1000);
 	CLEANUP(file_unlockp) struct file_lock *first = NULL, *second = NULL;
-	assert_int_equal(file_lock(path, "run 7 (pid 1)", 0, &clock.base, remember_note, seen, &first, &r.err), RC_OK);
+	assert_int_equal(file_lock(path, "run 7 (pid 1)", 0, &clock.base, NULL, remember_note, seen, &first, &r.err), RC_OK);
 	assert_string_equal(seen, "");
-	assert_int_equal(file_lock(path, "run 8", 2000, &clock.base, remember_note, seen, &second, &r.err), RC_RETRY);
+	assert_int_equal(file_lock(path, "run 8", 2000, &clock.base, NULL, remember_note, seen, &second, &r.err), RC_RETRY);
 	assert_string_equal(seen, "run 7 (pid 1)");
 	assert_non_null(strstr(r.err.msg, "run 7 (pid 1)"));
 	assert_non_null(strstr(r.err.msg, path));
 	assert_true(clock.slept_ms == 2000);
 	file_unlockp(&first);
-	assert_int_equal(file_lock(path, "run 8", 0, &clock.base, NULL, NULL, &second, &r.err), RC_OK);
+	assert_int_equal(file_lock(path, "run 8", 0, &clock.base, NULL, NULL, NULL, &second, &r.err), RC_OK);
 	assert_holds(&r, path, "run 8");
+}
+
+static void set_flag(const char *note UNUSED, void *ctx)
+{
+	*(bool *) ctx = true;
+}
+
+static void who_waits_for_a_lock_can_be_stopped(void **state UNUSED)
+{
+	CLEANUP(room_close) struct room r = room_open();
+	char *path = path_in(&r, "lock");
+	struct clock_fake clock;
+	clock_fake_init(&clock, 1000);
+	bool stop = false;
+	CLEANUP(file_unlockp) struct file_lock *first = NULL, *second = NULL;
+	assert_int_equal(file_lock(path, "run 7", 0, &clock.base, &stop, NULL, NULL, &first, &r.err), RC_OK);
+	assert_int_equal(file_lock(path, "run 8", 600000, &clock.base, &stop, set_flag, &stop, &second, &r.err), RC_RETRY);
+	assert_non_null(strstr(r.err.msg, "run 7"));
+	assert_true(clock.slept_ms < 1000);
+	file_unlockp(&first);
+	assert_int_equal(file_lock(path, "run 8", 0, &clock.base, &stop, NULL, NULL, &second, &r.err), RC_OK);
 }
 
 static void the_lock_of_a_dead_process_is_free(void **state UNUSED)
@@ -431,7 +452,7 @@ static void the_lock_of_a_dead_process_is_free(void **state UNUSED)
 	pid_t child = fork();
 	if (child == 0) {
 		struct file_lock *lock;
-		char ok = file_lock(path, "child", 0, clock_system(), NULL, NULL, &lock, NULL) == RC_OK ? 'y' : 'n';
+		char ok = file_lock(path, "child", 0, clock_system(), NULL, NULL, NULL, &lock, NULL) == RC_OK ? 'y' : 'n';
 		(void) !write(pipe_fd[1], &ok, 1);
 		(void) pause();
 		_exit(0);
@@ -440,11 +461,11 @@ static void the_lock_of_a_dead_process_is_free(void **state UNUSED)
 	assert_int_equal(read(pipe_fd[0], &ok, 1), 1);
 	assert_int_equal(ok, 'y');
 	CLEANUP(file_unlockp) struct file_lock *lock = NULL;
-	assert_int_equal(file_lock(path, "parent", 0, clock_system(), NULL, NULL, &lock, &r.err), RC_RETRY);
+	assert_int_equal(file_lock(path, "parent", 0, clock_system(), NULL, NULL, NULL, &lock, &r.err), RC_RETRY);
 	assert_non_null(strstr(r.err.msg, "child"));
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	assert_int_equal(file_lock(path, "parent", 0, clock_system(), NULL, NULL, &lock, &r.err), RC_OK);
+	assert_int_equal(file_lock(path, "parent", 0, clock_system(), NULL, NULL, NULL, &lock, &r.err), RC_OK);
 	(void) close(pipe_fd[0]);
 	(void) close(pipe_fd[1]);
 }
@@ -454,10 +475,10 @@ static void a_removed_lock_file_locks_nobody_out(void **state UNUSED)
 	CLEANUP(room_close) struct room r = room_open();
 	char *path = path_in(&r, "lock");
 	CLEANUP(file_unlockp) struct file_lock *first = NULL, *second = NULL, *third = NULL;
-	assert_int_equal(file_lock(path, "1", 0, clock_system(), NULL, NULL, &first, &r.err), RC_OK);
+	assert_int_equal(file_lock(path, "1", 0, clock_system(), NULL, NULL, NULL, &first, &r.err), RC_OK);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(file_lock(path, "2", 0, clock_system(), NULL, NULL, &second, &r.err), RC_OK);
-	assert_int_equal(file_lock(path, "3", 0, clock_system(), NULL, NULL, &third, &r.err), RC_RETRY);
+	assert_int_equal(file_lock(path, "2", 0, clock_system(), NULL, NULL, NULL, &second, &r.err), RC_OK);
+	assert_int_equal(file_lock(path, "3", 0, clock_system(), NULL, NULL, NULL, &third, &r.err), RC_RETRY);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -480,6 +501,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_file_where_a_folder_should_be),
 	cmocka_unit_test(new_folders_are_synced_once),
 	cmocka_unit_test(a_second_holder_waits_and_says_for_whom),
+	cmocka_unit_test(who_waits_for_a_lock_can_be_stopped),
 	cmocka_unit_test(the_lock_of_a_dead_process_is_free),
 	cmocka_unit_test(a_removed_lock_file_locks_nobody_out),
 };

@@ -245,7 +245,45 @@ static void a_snapshot_the_source_cannot_deliver_is_a_letter_and_the_others_go_o
 	line_close(&l);
 }
 
+static bool asked_to_stop;
+static int64_t sleeping_now_ms(struct clock *c UNUSED)
+{
+	return 1000;
+}
+static int64_t sleeping_mono_ns(struct clock *c UNUSED)
+{
+	return 0;
+}
+static void stop_in_sleep(struct clock *c UNUSED, int64_t ms UNUSED)
+{
+	asked_to_stop = true;
+}
+
+static void waiting_for_messages_ends_when_asked_to(void **state)
+{
+	(void) state;
+	static const struct clock_ops ops = { sleeping_now_ms, sleeping_mono_ns, stop_in_sleep };
+	struct clock sleeping = { &ops };
+	CLEANUP(arena_done) struct arena a = arena_new(1 << 24);
+	struct line l;
+	struct extract_result er;
+	struct ingest_result ir;
+	struct err err = { 0 };
+	line_open(&l);
+	line_add_snapshot(&l, LINE_PLAYLIST, LINE_AT, 2);
+	assert_int_equal(line_extract(&l, &er, &err), RC_OK);
+	struct bus_delivery *d;
+	size_t count;
+	assert_int_equal(bus_pull(l.bus, SUBSCRIPTION, 100, 1 << 24, &a, &d, &count, &err), RC_OK); /* another consumer */
+	const struct ingest_options o = { .bus = l.bus, .store = l.store, .clock = &sleeping, .run_id = "t",
+		                          .page_limit_bytes = 1 << 20, .wait_ms_max = 700000, .stop = &asked_to_stop };
+	assert_int_equal(ingest_run(&o, &ir, &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "stopped"));
+	line_close(&l);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(waiting_for_messages_ends_when_asked_to),
 	cmocka_unit_test(extracted_snapshots_become_complete_and_are_not_asked_for_again),
 	cmocka_unit_test(messages_may_come_in_any_order_and_twice),
 	cmocka_unit_test(a_snapshot_that_misses_an_object_is_not_complete),
