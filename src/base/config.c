@@ -2,7 +2,12 @@
 
 #include "base/time.h"
 
-#include <ini.h>
+#include <errno.h>
+
+/* A setting at its longest, with room for its name, spaces and a remark. */
+#define LINE_BYTES (2 * CONFIG_STRING_BYTES)
+/* What ends a value in a file. */
+#define REMARK " ;"
 
 enum kind { KIND_INT, KIND_STRING };
 static const struct key {
@@ -92,13 +97,22 @@ static enum rc set_int(struct config *c, const struct key *key, struct slice val
 	return RC_OK;
 }
 
+/* Into a file, so that it is read back as it was. */
+static bool can_be_written(struct slice value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char) value.ptr[i] < ' ' || value.ptr[i] == 0x7f)
+			return false;
+	return slice_find_str(value, SLICE(REMARK)) == SIZE_MAX && !(value.len && value.ptr[0] == ';');
+}
+
 static enum rc set_string(struct config *c, const struct key *key, struct slice value, enum config_from from,
                           struct err *err)
 {
 	value = slice_trim(value);
-	if (value.len >= CONFIG_STRING_BYTES || memchr(value.ptr ? value.ptr : "", '\0', value.len))
-		return err_set(err, RC_FATAL, "setting %s (%s): want fewer than %d bytes without NUL", key->name,
-		               from_name[from], CONFIG_STRING_BYTES);
+	if (value.len >= CONFIG_STRING_BYTES || !can_be_written(value))
+		return err_set(err, RC_FATAL, "setting %s (%s): want fewer than %d bytes without control characters and '" REMARK "'",
+		               key->name, from_name[from], CONFIG_STRING_BYTES);
 	int64_t offset;
 	if (strcmp(key->name, "chart_utc_offset") == 0 && !time_parse_offset(value, &offset))
 		return err_set(err, RC_FATAL, "setting %s = '%.*s' (%s): want +HH:MM or -HH:MM (%s)", key->name,
@@ -128,29 +142,61 @@ enum rc config_set(struct config *c, struct slice name, struct slice value, enum
 	return RC_OK;
 }
 
-struct load {
-	struct config *c;
-	struct err *err;
-	enum rc rc;
-};
-
-static int on_pair(void *user, const char *section UNUSED, const char *name, const char *value)
+static void file_closep(FILE **file)
 {
-	struct load *load = user;
-	load->rc = config_set(load->c, slice_of(name), slice_of(value ? value : ""), CONFIG_FILE, load->err);
-	return load->rc == RC_OK;
+	if (*file)
+		(void) fclose(*file);
+}
+
+/* "key = value ; remark"; *out_key is empty for a line that sets nothing. */
+static bool read_line(struct slice line, struct slice *out_key, struct slice *out_value)
+{
+	*out_key = SLICE("");
+	line = slice_trim(line);
+	if (line.len == 0 || line.ptr[0] == '#' || line.ptr[0] == ';' || line.ptr[0] == '[')
+		return true;
+	size_t equals = slice_find(line, '=', 0);
+	if (equals == line.len)
+		return false;
+	*out_key = slice_trim(slice_sub(line, 0, equals));
+	*out_value = slice_sub(line, equals + 1, line.len - equals - 1);
+	size_t remark = slice_find_str(*out_value, SLICE(REMARK));
+	if (remark != SIZE_MAX)
+		out_value->len = remark;
+	*out_value = slice_trim(*out_value);
+	return out_key->len > 0;
+}
+
+static enum rc take_line(struct config *c, const char *path, int number, struct slice line, struct err *err)
+{
+	struct slice key, value;
+	if (number == 1 && slice_starts(line, SLICE("\xef\xbb\xbf"))) /* some editors mark UTF-8 so */
+		line = slice_sub(line, 3, line.len - 3);
+	if (memchr(line.ptr, '\0', line.len) || !read_line(line, &key, &value))
+		return err_set(err, RC_FATAL, "%s:%d: want lines of the form `key = value`", path, number);
+	if (key.len)
+		TRY_WRAP(config_set(c, key, value, CONFIG_FILE, err), err, "%s:%d", path, number);
+	return RC_OK;
 }
 
 enum rc config_load_file(struct config *c, const char *path, struct err *err)
 {
-	struct load load = { .c = c, .err = err };
-	int line = ini_parse(path, on_pair, &load);
-	if (line == -1)
-		return err_set(err, RC_FATAL, "configuration file '%s' cannot be read: check the path given by --config", path);
-	if (load.rc != RC_OK)
-		return err_wrap(err, load.rc, "%s:%d", path, line);
-	if (line)
-		return err_set(err, RC_FATAL, "%s:%d: want lines of the form `key = value`", path, line);
+	CLEANUP(file_closep) FILE *file = fopen(path, "re");
+	char line[LINE_BYTES];
+	int number = 0, next = file ? getc(file) : EOF;
+	while (next != EOF) {
+		size_t len = 0;
+		for (number++; next != EOF && next != '\n'; next = getc(file)) {
+			if (len == sizeof line)
+				return err_set(err, RC_FATAL, "%s:%d: a line of more than %d bytes", path, number, LINE_BYTES);
+			line[len++] = (char) next;
+		}
+		TRY(take_line(c, path, number, (struct slice){ line, len }, err));
+		next = next == EOF ? EOF : getc(file);
+	}
+	if (!file || ferror(file)) /* a folder, for one, can be opened and not read */
+		return err_set(err, RC_FATAL, "configuration file '%s' cannot be read (%s): check the path given by --config", path,
+		               strerror(errno));
 	return RC_OK;
 }
 
@@ -162,7 +208,7 @@ enum rc config_load_env(struct config *c, struct err *err)
 		for (const char *p = keys[i].name; *p; p++)
 			name[at++] = *p >= 'a' && *p <= 'z' ? (char) (*p - 'a' + 'A') : *p;
 		const char *value = getenv(name);
-		if (value)
+		if (value && *value) /* empty is as good as unset */
 			TRY_WRAP(config_set(c, slice_of(keys[i].name), slice_of(value), CONFIG_ENV, err), err, "%s", name);
 	}
 	return RC_OK;

@@ -1,8 +1,9 @@
 /* Settings, declared once in a table: parser, ranges, environment names, help and `sargam config` are made from it.
  *
- * A value comes from (later wins, in whatever order they are read): the default, the configuration file (INI, key = value, no sections needed),
- * the environment (SARGAM_<KEY>), the command line (--<key> with '-' for '_').  An unknown key, a value of the wrong
- * form or out of range is RC_FATAL and names the key, where it stood and what is wanted. */
+ * A value comes from (later wins, in whatever order they are read): the default, the configuration file (lines `key = value`;
+ * '#' and ';' begin a remark, '[' a section, which means nothing), the environment (SARGAM_<KEY>, empty = not there), the
+ * command line (--<key> with '-' for '_').  An unknown key, a value of the wrong form or out of range is RC_FATAL and names
+ * the key, where it stood and what is wanted.  What cannot be written into such a file is no value either. */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 

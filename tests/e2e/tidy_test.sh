@@ -68,7 +68,7 @@ breaks 'gold does not know a backend' src/gold/run.c:1:\ layers \
 	"inc store/folder.h >src/gold/run.c; printf '#ifndef STORE_FOLDER_H\n#define STORE_FOLDER_H\n#endif\n' >src/store/folder.h"
 breaks 'a room without a row' src/misc/x.c:1:\ layers 'mkdir src/misc; echo "int x;" >src/misc/x.c'
 breaks 'an include without a room' src/cmd/x.c:1:\ layers 'inc err.h >src/cmd/x.c'
-for header in sqlite3.h duckdb.h jansson.h curl/curl.h microhttpd.h ini.h openssl/evp.h; do
+for header in sqlite3.h duckdb.h jansson.h curl/curl.h microhttpd.h openssl/evp.h; do
 	breaks "$header has one home" src/store/x.c:1:\ homes "echo '#include <$header>' >src/store/x.c"
 done
 breaks 'sqlite3.h is at home in io/db.c' src/io/x.c:1:\ homes "echo '#include <sqlite3.h>' | tee src/io/db.c >src/io/x.c"

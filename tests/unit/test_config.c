@@ -1,201 +1,179 @@
-/* Settings, log lines and metrics: one table each. */
+/* Settings: one table makes the parser, the ranges, the names in the environment and what `sargam config` prints. */
 #include "base/config.h"
-
-#include "base/clock.h"
-#include "base/json.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "test.h"
 
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static void every_default_lies_in_its_range_and_reads_back(void **state)
+struct room {
+	struct config *config; /* large */
+	char path[300];
+	struct err err;
+};
+
+static void room_open(struct room *r)
 {
-	(void) state;
-	CLEANUP(mem_freep) struct config *c = mem_alloc(sizeof *c), *d = mem_alloc(sizeof *d);
-	CLEANUP(mem_freep) struct config_entry *e = mem_alloc(sizeof *e);
-	struct err err = { 0 };
-	config_init(c);
-	config_init(d);
-	assert_true(config_count() >= 20);
-	for (size_t i = 0; i < config_count(); i++) {
-		config_entry(c, i, e);
-		assert_string_equal(e->value, e->default_value);
-		assert_string_equal(e->from, "default");
-		assert_true(e->help[0] != '\0');
-		if (config_set(d, slice_of(e->name), slice_of(e->value), CONFIG_CLI, &err) != RC_OK)
-			fail_msg("%s: %s", e->name, err.msg);
-	}
+	*r = (struct room){ .config = mem_alloc(sizeof *r->config) };
+	(void) snprintf(r->path, sizeof r->path, "%s/settings.conf", test_tmpdir());
+	config_init(r->config);
 }
 
-static void a_wrong_value_names_key_place_and_what_is_wanted(void **state)
+static void room_done(struct room *r)
 {
-	(void) state;
-	static const struct {
-		const char *key, *value, *says;
-	} cases[] = {
-		{ "threads", "two", "from 0 to 256" },
-		{ "threads", "257", "from 0 to 256" },
-		{ "threads", "", "from 0 to 256" },
-		{ "memory_limit_mb", "99999999999999999999", "from 64" },
-		{ "chart_utc_offset", "5", "+HH:MM" },
-		{ "chart_utc_offset", "+25:00", "+HH:MM" },
-		{ "no_such_key", "1", "no setting 'no_such_key'" },
-		{ "", "1", "no setting ''" },
-	};
-	CLEANUP(mem_freep) struct config *c = mem_alloc(sizeof *c);
-	config_init(c);
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct err err = { 0 };
-		assert_int_equal(config_set(c, slice_of(cases[i].key), slice_of(cases[i].value), CONFIG_ENV, &err), RC_FATAL);
-		if (!strstr(err.msg, cases[i].says) || !strstr(err.msg, "environment"))
-			fail_msg("'%s' does not say '%s' and where", err.msg, cases[i].says);
-	}
-	assert_int_equal(c->threads, 0);
-	assert_string_equal(c->chart_utc_offset, "+00:00");
+	mem_free(r->config);
 }
 
-static void the_command_line_wins_over_the_environment_and_that_over_the_file(void **state)
+static enum rc load(struct room *r, const char *text)
 {
-	(void) state;
-	CLEANUP(mem_freep) struct config *c = mem_alloc(sizeof *c);
-	char path[4096];
-	struct err err = { 0 };
-	config_init(c);
-	(void) snprintf(path, sizeof path, "%s/sargam.ini", test_tmpdir());
-	FILE *f = fopen(path, "w");
+	FILE *f = fopen(r->path, "w");
 	assert_non_null(f);
-	(void) fputs("# a comment\nthreads = 3 ; of two\nsample-days = 11\npage_limit_bytes=4096\nchart_utc_offset = -03:30\n", f);
-	(void) fclose(f);
-	assert_int_equal(config_set(c, SLICE("sample-days"), SLICE("44"), CONFIG_CLI, &err), RC_OK); /* read first, as the program does */
-	assert_int_equal(setenv("SARGAM_THREADS", "7", 1), 0);
-	assert_int_equal(setenv("SARGAM_SAMPLE_DAYS", "22", 1), 0);
-	assert_int_equal(config_load_file(c, path, &err), RC_OK);
-	assert_int_equal(config_load_env(c, &err), RC_OK);
-	assert_int_equal(unsetenv("SARGAM_THREADS") + unsetenv("SARGAM_SAMPLE_DAYS"), 0);
-	assert_int_equal(c->sample_days, 44);
-	assert_int_equal(c->threads, 7);
-	assert_int_equal(c->page_limit_bytes, 4096);
-	assert_int_equal(config_chart_offset_s(c), -(3 * 3600 + 1800));
-	assert_int_equal(c->from.sample_days, CONFIG_CLI);
-	assert_int_equal(c->from.threads, CONFIG_ENV);
-	assert_int_equal(c->from.page_limit_bytes, CONFIG_FILE);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	config_init(r->config);
+	r->err.msg[0] = '\0';
+	return config_load_file(r->config, r->path, &r->err);
 }
 
-static void a_wrong_line_of_a_file_is_named(void **state)
+static void refused(struct room *r, const char *text, const char *why)
 {
-	(void) state;
-	static const struct {
-		const char *text, *says;
-	} cases[] = { { "threads = 1\nthreads = many\n", ":2: " }, { "tread = 1\n", ":1: " }, { "threads = 1\nnonsense\n", ":2: " } };
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		CLEANUP(mem_freep) struct config *c = mem_alloc(sizeof *c);
-		char path[4096];
-		struct err err = { 0 };
-		config_init(c);
-		(void) snprintf(path, sizeof path, "%s/wrong.ini", test_tmpdir());
-		FILE *f = fopen(path, "w");
-		assert_non_null(f);
-		(void) fputs(cases[i].text, f);
-		(void) fclose(f);
-		assert_int_equal(config_load_file(c, path, &err), RC_FATAL);
-		if (!strstr(err.msg, cases[i].says) || !strstr(err.msg, "wrong.ini"))
-			fail_msg("'%s' does not name the line", err.msg);
-	}
-	CLEANUP(mem_freep) struct config *c = mem_alloc(sizeof *c);
-	struct err err = { 0 };
-	config_init(c);
-	assert_int_equal(config_load_file(c, "/nowhere/sargam.ini", &err), RC_FATAL);
-	assert_non_null(strstr(err.msg, "/nowhere/sargam.ini"));
+	if (load(r, text) != RC_FATAL || !strstr(r->err.msg, why) || !strstr(r->err.msg, "settings.conf"))
+		fail_msg("'%.60s': want \"%s\", got \"%s\"", text, why, r->err.msg);
 }
 
-/* What `log` writes to standard error while fn runs. */
-static char *captured(void (*fn)(void))
+static void a_file_of_every_form_is_read(void **state UNUSED)
 {
-	static char text[1 << 16];
-	char path[4096];
-	(void) snprintf(path, sizeof path, "%s/stderr", test_tmpdir());
-	int old = dup(STDERR_FILENO), fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	assert_true(old >= 0 && fd >= 0);
-	assert_true(dup2(fd, STDERR_FILENO) >= 0);
-	fn();
-	assert_true(dup2(old, STDERR_FILENO) >= 0);
-	ssize_t len = pread(fd, text, sizeof text - 1, 0);
-	assert_true(len >= 0);
-	text[len] = '\0';
-	(void) close(fd);
-	(void) close(old);
-	return text;
+	CLEANUP(room_done) struct room r;
+	room_open(&r);
+	assert_int_equal(load(&r, "\xef\xbb\xbfthreads = 3\r\n# a remark\n; another\n\n[section]\n\tstore=a b/c;d#e   ; from file\n"
+	                          "chart-utc-offset = -03:30\nplaylists =\nlock_wait_s = 1\nlock_wait_s = 2"), RC_OK);
+	assert_int_equal(r.config->threads, 3);
+	assert_string_equal(r.config->store, "a b/c;d#e");
+	assert_string_equal(r.config->chart_utc_offset, "-03:30");
+	assert_int_equal(config_chart_offset_s(r.config), -12600);
+	assert_string_equal(r.config->playlists, "");
+	assert_int_equal(r.config->lock_wait_s, 2);
+	assert_int_equal(r.config->from.threads, CONFIG_FILE);
+	assert_int_equal(load(&r, ""), RC_OK);
 }
 
-static void say_things(void)
+static void a_wrong_line_is_named_with_what_is_wanted(void **state UNUSED)
 {
-	log_context("run-1", "list-1");
-	log_warn("ingest", "a \"quoted\"\n\x1b[31m line with \xff");
-	log_context(NULL, NULL);
-	log_debug("ingest", "not seen");
-	log_error("", "the end");
+	CLEANUP(room_done) struct room r;
+	room_open(&r);
+	refused(&r, "\nthreads\n", ":2: want lines of the form `key = value`");
+	refused(&r, "= 2\n", ":1: want lines");
+	refused(&r, "thread = 2\n", ":1: no setting 'thread'");
+	refused(&r, "threads = two\n", "from 0 to 256");
+	refused(&r, "threads = 257\n", "from 0 to 256");
+	refused(&r, "threads = -1\n", "from 0 to 256");
+	refused(&r, "threads =\n", "from 0 to 256");
+	refused(&r, "threads = 99999999999999999999\n", "from 0 to 256");
+	refused(&r, "chart_utc_offset = India\n", "+HH:MM");
+	char *text = mem_alloc(4000);
+	(void) snprintf(text, 4000, "store = %01100d\n", 7);
+	refused(&r, text, "fewer than 1024 bytes");
+	(void) snprintf(text, 4000, "threads = 2\n# %03000d\n", 7);
+	refused(&r, text, ":2: a line of more than");
+	mem_free(text);
+	assert_int_equal(r.config->threads, 2);
 }
 
-static void log_lines_are_harmless_text_or_one_json_object_each(void **state)
+static void what_cannot_be_read_is_said(void **state UNUSED)
 {
-	(void) state;
-	struct clock_fake clock;
-	clock_fake_init(&clock, 1767225605000);
-	log_init(LOG_TEXT, LOG_INFO, &clock.base);
-	assert_string_equal(captured(say_things), "sargam: warning: ingest: a \"quoted\"??[31m line with \xff\nsargam: error: the end\n");
-	log_init(LOG_JSON, LOG_INFO, &clock.base);
-	char *text = captured(say_things), *end = strchr(text, '\n');
-	log_init(LOG_TEXT, LOG_INFO, NULL);
-	assert_non_null(end);
-	CLEANUP(json_freep) struct json *one = NULL;
-	assert_int_equal(json_parse((struct slice){ text, (size_t) (end - text) }, &one, NULL), RC_OK);
-	assert_true(slice_is(json_get_string(one, "time"), "2026-01-01T00:00:05Z"));
-	assert_true(slice_is(json_get_string(one, "level"), "warning") && slice_is(json_get_string(one, "area"), "ingest"));
-	assert_true(slice_is(json_get_string(one, "run"), "run-1") && slice_is(json_get_string(one, "playlist"), "list-1"));
-	assert_true(slice_is(json_get_string(one, "message"), "a \"quoted\"\n\x1b[31m line with \xef\xbf\xbd"));
-	CLEANUP(json_freep) struct json *two = NULL;
-	assert_int_equal(json_parse(slice_trim(slice_of(end + 1)), &two, NULL), RC_OK);
-	assert_true(slice_is(json_get_string(two, "message"), "the end"));
+	CLEANUP(room_done) struct room r;
+	room_open(&r);
+	assert_int_equal(config_load_file(r.config, "no/such.conf", &r.err), RC_FATAL);
+	assert_non_null(strstr(r.err.msg, "'no/such.conf'"));
+	assert_int_equal(config_load_file(r.config, test_tmpdir(), &r.err), RC_FATAL);
+	assert_non_null(strstr(r.err.msg, "directory"));
+	FILE *f = fopen(r.path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite("store = a\0b\n", 1, 12, f), 12);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(config_load_file(r.config, r.path, &r.err), RC_FATAL);
+	assert_non_null(strstr(r.err.msg, ":1: want lines"));
 }
 
-static void *count_up(void *arg)
+static void the_later_place_wins_in_whatever_order_they_are_read(void **state UNUSED)
 {
-	(void) arg;
-	for (int i = 0; i < 10000; i++)
-		metric_add(METRIC_dead_letters, 1);
-	return NULL;
+	CLEANUP(room_done) struct room r;
+	room_open(&r);
+	assert_int_equal(config_set(r.config, SLICE("threads"), SLICE("5"), CONFIG_CLI, &r.err), RC_OK);
+	assert_int_equal(setenv("SARGAM_THREADS", "4", 1), 0);
+	assert_int_equal(setenv("SARGAM_LOCK_WAIT_S", "4", 1), 0);
+	assert_int_equal(setenv("SARGAM_STORE", "", 1), 0);
+	assert_int_equal(config_load_env(r.config, &r.err), RC_OK);
+	assert_int_equal(config_set(r.config, SLICE("threads"), SLICE("3"), CONFIG_FILE, &r.err), RC_OK);
+	assert_int_equal(config_set(r.config, SLICE("lock-wait-s"), SLICE("3"), CONFIG_FILE, &r.err), RC_OK);
+	assert_int_equal(r.config->threads, 5);
+	assert_int_equal(r.config->lock_wait_s, 4);
+	assert_int_equal(r.config->from.lock_wait_s, CONFIG_ENV);
+	assert_int_equal(r.config->from.store, CONFIG_DEFAULT); /* empty is as good as unset */
+	assert_int_equal(setenv("SARGAM_THREADS", "many", 1), 0); /* wrong, even where something overrides it */
+	assert_int_equal(config_load_env(r.config, &r.err), RC_FATAL);
+	assert_non_null(strstr(r.err.msg, "SARGAM_THREADS"));
+	assert_int_equal(unsetenv("SARGAM_THREADS") | unsetenv("SARGAM_LOCK_WAIT_S") | unsetenv("SARGAM_STORE"), 0);
 }
 
-static void metrics_add_up_from_any_thread_and_print_as_prometheus_reads(void **state)
+/* Every key with a value that is not its default, printed as `sargam config` does, read back. */
+static void what_is_printed_is_read_back(void **state UNUSED)
 {
-	(void) state;
-	pthread_t thread[4];
-	int64_t before = metric_get(METRIC_dead_letters);
-	for (size_t i = 0; i < COUNT_OF(thread); i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, count_up, NULL), 0);
-	for (size_t i = 0; i < COUNT_OF(thread); i++)
-		assert_int_equal(pthread_join(thread[i], NULL), 0);
-	assert_int_equal(metric_get(METRIC_dead_letters) - before, 40000);
+	CLEANUP(room_done) struct room r;
+	room_open(&r);
+	struct config *before = mem_alloc(sizeof *before);
+	struct config_entry *e = mem_alloc(sizeof *e);
+	config_init(before);
 	CLEANUP(buf_done) struct buf text = buf_new(1 << 20);
-	metrics_write(&text);
-	char want[200];
-	(void) snprintf(want, sizeof want,
-	                "# HELP sargam_dead_letters_total things put into quarantine\n# TYPE sargam_dead_letters_total counter\n"
-	                "sargam_dead_letters_total %lld\n", (long long) metric_get(METRIC_dead_letters));
-	assert_non_null(strstr(buf_str(&text), want));
+	for (size_t i = 0; i < config_count(); i++) {
+		char value[CONFIG_STRING_BYTES];
+		config_entry(before, i, e);
+		int64_t number;
+		if (slice_to_int(slice_of(e->value), &number))
+			(void) snprintf(value, sizeof value, "%lld", (long long) number + 1 > 9900000 ? 5000 : (long long) number + 1);
+		else if (strcmp(e->name, "chart_utc_offset") == 0)
+			(void) snprintf(value, sizeof value, "+05:30");
+		else
+			(void) snprintf(value, sizeof value, "%s;x # = '\"%0900d", e->name, 7);
+		enum rc rc = config_set(before, slice_of(e->name), slice_of(value), CONFIG_CLI, &r.err);
+		if (rc != RC_OK)
+			fail_msg("%s", r.err.msg);
+		config_entry(before, i, e);
+		buf_addf(&text, "%s = %s  ; from %s\n", e->name, e->value, e->from);
+	}
+	assert_int_equal(load(&r, buf_str(&text)), RC_OK);
+	for (size_t i = 0; i < config_count(); i++) {
+		config_entry(before, i, e);
+		char *want = mem_strdup(e->value);
+		config_entry(r.config, i, e);
+		assert_string_equal(e->value, want);
+		assert_string_not_equal(e->value, e->default_value);
+		mem_free(want);
+	}
+	mem_free(e);
+	mem_free(before);
+}
+
+static void what_no_file_could_hold_is_no_value(void **state UNUSED)
+{
+	CLEANUP(room_done) struct room r;
+	room_open(&r);
+	static const char *const bad[] = { "a ;b", "a\nb", ";b", "a\tb", "\x7f" };
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		assert_int_equal(config_set(r.config, SLICE("store"), slice_of(bad[i]), CONFIG_CLI, &r.err), RC_FATAL);
+		assert_string_equal(r.config->store, "");
+	}
+	assert_int_equal(config_set(r.config, SLICE("store"), SLICE(" नीली घर "), CONFIG_CLI, &r.err), RC_OK);
+	assert_string_equal(r.config->store, "नीली घर");
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(every_default_lies_in_its_range_and_reads_back),
-	cmocka_unit_test(a_wrong_value_names_key_place_and_what_is_wanted),
-	cmocka_unit_test(the_command_line_wins_over_the_environment_and_that_over_the_file),
-	cmocka_unit_test(a_wrong_line_of_a_file_is_named),
-	cmocka_unit_test(log_lines_are_harmless_text_or_one_json_object_each),
-	cmocka_unit_test(metrics_add_up_from_any_thread_and_print_as_prometheus_reads),
+	cmocka_unit_test(a_file_of_every_form_is_read),
+	cmocka_unit_test(a_wrong_line_is_named_with_what_is_wanted),
+	cmocka_unit_test(what_cannot_be_read_is_said),
+	cmocka_unit_test(the_later_place_wins_in_whatever_order_they_are_read),
+	cmocka_unit_test(what_is_printed_is_read_back),
+	cmocka_unit_test(what_no_file_could_hold_is_no_value),
 };
 TEST_SUITE(config, tests);
