@@ -214,6 +214,12 @@ enum rc config_load_env(struct config *c, struct err *err)
 	return RC_OK;
 }
 
+const char *config_from_name(enum config_from from)
+{
+	assert(from < COUNT_OF(from_name));
+	return from_name[from];
+}
+
 int64_t config_chart_offset_s(const struct config *c)
 {
 	int64_t offset = 0;

@@ -62,6 +62,8 @@ MUST_USE enum rc config_set(struct config *c, struct slice key, struct slice val
 MUST_USE enum rc config_load_file(struct config *c, const char *path, struct err *err);
 MUST_USE enum rc config_load_env(struct config *c, struct err *err);
 bool config_has_key(struct slice key);
+/* "default", "file", "environment", "command line". */
+const char *config_from_name(enum config_from from);
 /* Seconds east of UTC of chart_utc_offset (checked by config_set). */
 int64_t config_chart_offset_s(const struct config *c);
 

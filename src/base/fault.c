@@ -1,6 +1,6 @@
 #include "base/fault.h"
 
-#include "base/slice.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,7 +129,7 @@ void fault_init_from_env(void)
 		(void) atexit(write_counts);
 	}
 	if (spec && !parse(slice_of(spec))) {
-		(void) fprintf(stderr, "sargam: SARGAM_FAULT '%s': want kill:NAME:N or fail:NAME:N:ERRNO\n", spec);
+		log_error("", "SARGAM_FAULT '%s': want kill:NAME:N or fail:NAME:N:ERRNO", spec);
 		exit(2);
 	}
 }

@@ -57,15 +57,30 @@ static void write_json(struct buf *line, const char *level, const char *area, st
 }
 
 /* Text from outside must not steer the terminal: control characters become '?'. */
-static void write_text(struct buf *line, const char *level, const char *area, struct slice text)
+static void write_plain(struct buf *line, struct slice text)
 {
-	buf_addf(line, "sargam: %s%s%s%s", strcmp(level, "info") ? level : "", strcmp(level, "info") ? ": " : "", area,
-	         *area ? ": " : "");
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char) text.ptr[i];
 		buf_addc(line, c < 0x20 || c == 0x7f ? '?' : text.ptr[i]);
 	}
 	buf_addc(line, '\n');
+}
+
+static void write_text(struct buf *line, const char *level, const char *area, struct slice text)
+{
+	buf_addf(line, "sargam: %s%s%s%s", strcmp(level, "info") ? level : "", strcmp(level, "info") ? ": " : "", area,
+	         *area ? ": " : "");
+	write_plain(line, text);
+}
+
+static void put(const struct buf *line)
+{
+	pthread_mutex_lock(&logger.lock);
+	if (logger.before)
+		logger.before();
+	/* one write, so that lines of several processes do not mix; a closed stderr is nobody's loss */
+	ssize_t ignored UNUSED = write(STDERR_FILENO, line->ptr, line->len);
+	pthread_mutex_unlock(&logger.lock);
 }
 
 void log_line(enum log_level level, const char *area, const char *fmt, ...)
@@ -83,10 +98,22 @@ void log_line(enum log_level level, const char *area, const char *fmt, ...)
 		write_json(&line, name[level], area, slice_of(text));
 	else
 		write_text(&line, name[level], area, slice_of(text));
-	pthread_mutex_lock(&logger.lock);
-	if (logger.before)
-		logger.before();
-	/* one write, so that lines of several processes do not mix; a closed stderr is nobody's loss */
-	ssize_t ignored UNUSED = write(STDERR_FILENO, line.ptr, line.len);
-	pthread_mutex_unlock(&logger.lock);
+	put(&line);
+}
+
+void log_note(const char *fmt, ...)
+{
+	if (LOG_INFO < logger.least)
+		return;
+	char text[LINE_BYTES];
+	va_list ap;
+	va_start(ap, fmt);
+	(void) vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	CLEANUP(buf_done) struct buf line = buf_new(8 * LINE_BYTES);
+	if (logger.format == LOG_JSON)
+		write_json(&line, "info", "", slice_of(text));
+	else
+		write_plain(&line, slice_of(text));
+	put(&line);
 }

@@ -22,6 +22,9 @@ PRINTF(3, 4) void log_line(enum log_level level, const char *area, const char *f
 #define log_warn(area, ...) log_line(LOG_WARN, area, __VA_ARGS__)
 #define log_error(area, ...) log_line(LOG_ERROR, area, __VA_ARGS__)
 
+/* A remark beside results ("3 rows"): an info line; in text without the program's name. */
+PRINTF(1, 2) void log_note(const char *fmt, ...);
+
 /* For the progress bar: called before a line is written, so that the bar can be wiped; NULL for none. */
 void log_set_before(void (*fn)(void));
 

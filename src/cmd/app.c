@@ -75,6 +75,11 @@ bool app_quiet(struct app *app)
 	return app->quiet;
 }
 
+bool app_json_log(struct app *app)
+{
+	return app->json_log;
+}
+
 /* Whoever never asks for the flag ends at once, as every program does. */
 const bool *app_stop(struct app *app UNUSED)
 {
@@ -143,6 +148,24 @@ static enum rc check_backends(const struct config *c, struct err *err)
 	return RC_OK;
 }
 
+/* DuckDB reads a path with these as a pattern that may fit other files, and they cannot all be escaped. */
+static enum rc check_folder(const char *what, const char *path, struct err *err)
+{
+	if (strpbrk(path, "*?[\\"))
+		return err_set(err, RC_FATAL, "%s '%s': a folder with *, ?, [ or \\ in its name cannot be used: choose another", what,
+		               path);
+	return RC_OK;
+}
+
+static enum rc check_together(const struct config *c, struct err *err)
+{
+	if (c->retry_max_ms < c->retry_min_ms)
+		return err_set(err, RC_FATAL, "setting retry_max_ms = %lld (%s) is less than retry_min_ms = %lld (%s): make it at least that",
+		               (long long) c->retry_max_ms, config_from_name(c->from.retry_max_ms), (long long) c->retry_min_ms,
+		               config_from_name(c->from.retry_min_ms));
+	return RC_OK;
+}
+
 enum rc app_settle(struct app *app, struct err *err)
 {
 	const char *env = getenv("SARGAM_HOME");
@@ -152,6 +175,9 @@ enum rc app_settle(struct app *app, struct err *err)
 		TRY(config_load_file(&app->config, app->config_file, err));
 	TRY(config_load_env(&app->config, err));
 	TRY(check_backends(&app->config, err));
+	TRY(check_together(&app->config, err));
+	TRY(check_folder("home", app->home, err));
+	TRY(check_folder("--store", app->config.store, err));
 	(void) snprintf(app->scratch, sizeof app->scratch, "%.*s/tmp", PATH_BYTES - 8, app->home);
 	log_init(app->json_log ? LOG_JSON : LOG_TEXT, app->quiet ? LOG_WARN : LOG_INFO, clock_system());
 	return RC_OK;
@@ -253,7 +279,7 @@ enum rc app_warehouse(struct app *app, struct warehouse **out, struct err *err)
 		char path[PATH_BYTES + 32], bronze[PATH_BYTES + 16];
 		const char *uri = app->config.warehouse;
 		(void) snprintf(path, sizeof path, "%s%s", *uri ? uri : app->home, *uri ? "" : "/warehouse.duckdb");
-		(void) snprintf(bronze, sizeof bronze, "%s/bronze", app->home);
+		(void) snprintf(bronze, sizeof bronze, "%s/bronze", *app->config.store ? app->config.store : app->home);
 		const struct warehouse_duckdb_options options = {
 			.path = path,
 			.temp_dir = app->scratch,
@@ -279,7 +305,7 @@ enum rc app_setup(struct app *app, struct err *err)
 		.filter = SUBSCRIPTION_FILTER,
 		.ack_deadline_s = c->ack_deadline_s,
 		.backoff_min_ms = c->retry_min_ms,
-		.backoff_max_ms = c->retry_max_ms,
+		.backoff_max_ms = c->retry_max_ms < BUS_BACKOFF_MS_MAX ? c->retry_max_ms : BUS_BACKOFF_MS_MAX,
 		.dead_letter_topic = DEAD_TOPIC,
 		.max_delivery_attempts = c->delivery_attempts_max,
 	};

@@ -31,6 +31,8 @@ struct config *app_config(struct app *app);
 struct clock *app_clock(struct app *app);
 const char *app_home(struct app *app);
 bool app_quiet(struct app *app);
+/* Every line on standard error is a JSON object. */
+bool app_json_log(struct app *app);
 int app_threads(struct app *app);
 /* From the first call on SIGINT and SIGTERM set it, and end the process only when they come twice. */
 const bool *app_stop(struct app *app);

@@ -82,9 +82,13 @@ enum rc args_parse(struct app *app, const struct command *command, int argc, cha
 	opterr = 0;
 	for (;;) {
 		int index = -1, at = optind ? optind : 1;
-		int c = getopt_long(argc, argv, ":", t->option, &index);
+		int c = getopt_long(argc, argv, ":h", t->option, &index);
 		if (c == -1)
 			break;
+		if (c == 'h') {
+			*out_help = true;
+			return RC_OK;
+		}
 		if (c != 0 || index < 0)
 			return known_options(command, optind > 0 && optind <= argc ? argv[optind - 1] : argv[at], err);
 		const char *name = t->entry[index].name;

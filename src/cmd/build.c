@@ -110,7 +110,8 @@ enum rc build_open(struct app *app, const struct args *args, const char *run_id,
 	TRY(read_day(args, "since", &out->options.has_since, &out->options.since_day, err));
 	TRY(read_day(args, "until", &out->options.has_until, &out->options.until_day, err));
 	TRY(read_playlists(out, args, err));
-	out->progress = progress_new(app_clock(app), STDERR_FILENO, progress_kind_for(STDERR_FILENO, app_quiet(app)));
+	out->progress = progress_new(app_clock(app), STDERR_FILENO,
+	                             progress_kind_for(STDERR_FILENO, app_quiet(app), app_json_log(app)));
 	out->options.on_progress = progress_step;
 	out->options.progress_ctx = out->progress;
 	out->pipeline = pipeline_new(&out->options);

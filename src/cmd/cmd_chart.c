@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "base/time.h"
 #include "cmd/app.h"
 #include "cmd/command.h"
@@ -328,7 +329,7 @@ static enum rc check_day(const struct picks *picks, struct slice date, bool quie
 	if (charts == 0)
 		return no_chart(picks, date, err);
 	if (without && !quiet)
-		(void) fprintf(stderr, "%zu of %zu playlists without a chart%s%.*s: %.*s%s\n", picks->count - charts, picks->count,
+		log_note("%zu of %zu playlists without a chart%s%.*s: %.*s%s", picks->count - charts, picks->count,
 		               date.ptr ? " of " : "", SLICE_FMT(date), SLICE_FMT(without->playlist_id),
 		               picks->count - charts > 1 ? ", …" : "");
 	return RC_OK;
@@ -344,7 +345,7 @@ static enum rc print_charts(struct warehouse *w, const struct question *q, struc
 	TRY(end_table(c, err));
 	(void) fflush(stdout);
 	if (q->playlist_id.ptr && c->rows < c->entries && !c->quiet)
-		(void) fprintf(stderr, "%lld more: without --top all %lld are shown\n", (long long) (c->entries - c->rows),
+		log_note("%lld more: without --top all %lld are shown", (long long) (c->entries - c->rows),
 		               (long long) c->entries);
 	return RC_OK;
 }

@@ -1,5 +1,6 @@
 /* dag: what the pipeline's stages are, what became of each run, another try of a failed one. */
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "cmd/grid.h"
@@ -141,7 +142,7 @@ static enum rc runs(struct runlog *log, int64_t limit, bool as_json, const struc
 	if (as_json)
 		print_json(root);
 	else
-		(void) fprintf(stderr, "no run yet: `sargam run` makes one\n");
+		log_note("no run yet: `sargam run` makes one");
 	return RC_OK;
 }
 

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "base/time.h"
 #include "bronze/reader.h"
 #include "cmd/app.h"
@@ -188,7 +189,7 @@ static enum rc print_all(struct trace *t, const char *row, const struct origins 
 		TRY(print_origin(t, &origins->origin[i], err));
 	(void) fflush(stdout);
 	if ((int64_t) origins->count < origins->total)
-		(void) fprintf(stderr, "%zu of %lld shown, the latest first; --limit %lld shows all\n", origins->count,
+		log_note("%zu of %lld shown, the latest first; --limit %lld shows all", origins->count,
 		               (long long) origins->total, (long long) origins->total);
 	return RC_OK;
 }

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "cmd/app.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
@@ -65,9 +66,9 @@ static enum rc print_rows(struct app *app, const char *sql, enum output_format f
 	if (format != OUTPUT_TABLE || app_quiet(app))
 		return RC_OK;
 	(void) fflush(stdout);
-	(void) fprintf(stderr, "%lld %s\n", (long long) rows, rows == 1 ? "row" : "rows");
+	log_note("%lld %s", (long long) rows, rows == 1 ? "row" : "rows");
 	if (hidden)
-		(void) fprintf(stderr, "%zu more %s not shown: the terminal is too narrow (name the columns, or --format csv)\n",
+		log_note("%zu more %s not shown: the terminal is too narrow (name the columns, or --format csv)",
 		               hidden, hidden == 1 ? "column is" : "columns are");
 	return RC_OK;
 }

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "base/time.h"
 #include "cmd/app.h"
 #include "cmd/command.h"
@@ -13,7 +14,7 @@ static int list(struct state *state, struct err *err)
 		(void) printf("%.*s\t%s\n", SLICE_FMT(watches.watch[i].playlist_id),
 		              time_rfc3339(watches.watch[i].added_at).s);
 	if (watches.count == 0)
-		(void) fprintf(stderr, "the watch list is empty: every playlist the source names is taken\n");
+		log_note("the watch list is empty: every playlist the source names is taken");
 	return EXIT_DONE;
 }
 

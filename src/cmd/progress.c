@@ -69,12 +69,12 @@ static void before_log_line(void)
 	progress_wipe(active);
 }
 
-enum progress_kind progress_kind_for(int fd, bool quiet)
+enum progress_kind progress_kind_for(int fd, bool quiet, bool json_log)
 {
 	const char *term = getenv("TERM");
 	if (quiet)
 		return PROGRESS_OFF;
-	return isatty(fd) && term && *term && strcmp(term, "dumb") != 0 ? PROGRESS_BAR : PROGRESS_LINES;
+	return !json_log && isatty(fd) && term && *term && strcmp(term, "dumb") != 0 ? PROGRESS_BAR : PROGRESS_LINES;
 }
 
 struct progress *progress_new(struct clock *clock, int fd, enum progress_kind kind)

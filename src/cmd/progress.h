@@ -11,8 +11,8 @@ struct clock;
 struct progress;
 
 enum progress_kind { PROGRESS_OFF, PROGRESS_LINES, PROGRESS_BAR };
-/* What suits the file: a bar for a terminal that can wipe a line. */
-enum progress_kind progress_kind_for(int fd, bool quiet);
+/* What suits the file: a bar for a terminal that can wipe a line, but never among lines for machines. */
+enum progress_kind progress_kind_for(int fd, bool quiet, bool json_log);
 
 struct progress *progress_new(struct clock *clock, int fd, enum progress_kind kind);
 void progress_free(struct progress *p);

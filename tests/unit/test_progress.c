@@ -215,13 +215,14 @@ static void what_is_shown_suits_the_file(void **unused UNUSED)
 	char before[64];
 	(void) snprintf(before, sizeof before, "%s", term ? term : "dumb");
 	(void) setenv("TERM", "xterm", 1);
-	assert_int_equal(progress_kind_for(t.slave, false), PROGRESS_BAR);
-	assert_int_equal(progress_kind_for(t.slave, true), PROGRESS_OFF);
+	assert_int_equal(progress_kind_for(t.slave, false, false), PROGRESS_BAR);
+	assert_int_equal(progress_kind_for(t.slave, true, false), PROGRESS_OFF);
+	assert_int_equal(progress_kind_for(t.slave, false, true), PROGRESS_LINES);
 	(void) setenv("TERM", "dumb", 1);
-	assert_int_equal(progress_kind_for(t.slave, false), PROGRESS_LINES);
+	assert_int_equal(progress_kind_for(t.slave, false, false), PROGRESS_LINES);
 	(void) setenv("TERM", "xterm", 1);
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	assert_int_equal(progress_kind_for(null, false), PROGRESS_LINES);
+	assert_int_equal(progress_kind_for(null, false, false), PROGRESS_LINES);
 	(void) close(null);
 	(void) setenv("TERM", before, 1);
 }
