@@ -1,9 +1,11 @@
 /* Dead letters: list, show, replay, drop. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "bronze/partition.h"
 #include "cmd/app.h"
 #include "cmd/command.h"
+#include "cmd/terminal.h"
 #include "raw/dead.h"
 #include "raw/extract.h"
 
@@ -11,11 +13,20 @@
 
 #define LETTERS_BYTES ((size_t) 1 << 30)
 
+/* Much of a letter comes from outside: it is shown, not obeyed. */
+static void print_text(const char *before, struct slice text, const char *after)
+{
+	CLEANUP(buf_done) struct buf out = buf_new(LETTERS_BYTES);
+	(void) display_add(text, SIZE_MAX, &out);
+	(void) printf("%s%s%s", before, buf_str(&out), after);
+}
+
 static void print_line(const struct letter *l)
 {
-	(void) printf("%.*s/%.*s\t%s\t%.*s\t%s\t%.*s\n", SLICE_FMT(l->reason), SLICE_FMT(l->name), letter_kind_name(l->kind),
-	              SLICE_FMT(l->playlist_id), l->has_snapshot_at ? time_rfc3339(l->snapshot_at).s : "",
-	              SLICE_FMT(l->detail));
+	(void) printf("%.*s/%.*s\t%s", SLICE_FMT(l->reason), SLICE_FMT(l->name), letter_kind_name(l->kind));
+	print_text("\t", l->playlist_id, "\t");
+	(void) printf("%s", l->has_snapshot_at ? time_rfc3339(l->snapshot_at).s : "");
+	print_text("\t", l->detail, "\n");
 }
 
 static enum rc list(struct app *app, struct store *store, struct err *err)
@@ -28,25 +39,37 @@ static enum rc list(struct app *app, struct store *store, struct err *err)
 	for (size_t i = 0; i < letters.count; i++)
 		print_line(&letters.letter[i]);
 	if (letters.count == 0)
-		(void) fprintf(stderr, "no dead letters\n");
+		log_note("no dead letters");
 	else
-		(void) fprintf(stderr, "%zu dead letters; `sargam dead show NAME` shows one, replay tries again, drop forgets it\n",
+		log_note("%zu dead letters; `sargam dead show NAME` shows one, replay tries again, drop forgets it",
 		               letters.count);
 	return RC_OK;
 }
 
-static enum rc show(struct store *store, struct slice which, bool only_bytes, struct err *err)
+static enum rc find(struct app *app, struct store *store, struct slice which, struct arena *arena, struct letter *out,
+                    struct err *err)
+{
+	struct state *state;
+	TRY(app_state(app, &state, err));
+	return dead_find(store, state, app_clock(app), app_config(app)->incomplete_after_h, which, arena, out, err);
+}
+
+static enum rc show(struct app *app, struct store *store, struct slice which, bool only_bytes, struct err *err)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(LETTERS_BYTES);
 	struct letter l;
-	TRY(quarantine_find(store, which, &arena, &l, err));
+	TRY(find(app, store, which, &arena, &l, err));
 	if (!only_bytes) {
-		(void) printf("reason       %.*s\nname         %.*s\nkind         %s\ndetail       %.*s\n", SLICE_FMT(l.reason),
-		              SLICE_FMT(l.name), letter_kind_name(l.kind), SLICE_FMT(l.detail));
-		(void) printf("playlist     %.*s\nsnapshot_at  %s\nbytes        %.*s\n", SLICE_FMT(l.playlist_id),
-		              l.has_snapshot_at ? time_rfc3339(l.snapshot_at).s : "", SLICE_FMT(l.object));
-		for (size_t i = 0; i < l.attr_count; i++)
-			(void) printf("attribute    %.*s = %.*s\n", SLICE_FMT(l.attr[i].key), SLICE_FMT(l.attr[i].value));
+		(void) printf("reason       %.*s\nname         %.*s\nkind         %s\n", SLICE_FMT(l.reason), SLICE_FMT(l.name),
+		              letter_kind_name(l.kind));
+		print_text("detail       ", l.detail, "\n");
+		print_text("playlist     ", l.playlist_id, "\n");
+		(void) printf("snapshot_at  %s\n", l.has_snapshot_at ? time_rfc3339(l.snapshot_at).s : "");
+		print_text("bytes        ", l.object, "\n");
+		for (size_t i = 0; i < l.attr_count; i++) {
+			print_text("attribute    ", l.attr[i].key, " = ");
+			print_text("", l.attr[i].value, "\n");
+		}
 		return RC_OK;
 	}
 	struct slice body;
@@ -60,7 +83,7 @@ static enum rc replay(struct app *app, struct store *store, struct slice which, 
 	CLEANUP(arena_done) struct arena arena = arena_new(LETTERS_BYTES);
 	struct letter l;
 	struct bus *bus;
-	TRY(quarantine_find(store, which, &arena, &l, err));
+	TRY(find(app, store, which, &arena, &l, err));
 	TRY(app_bus(app, &bus, err));
 	const struct dead_replay_options o = {
 		.store = store,
@@ -74,12 +97,12 @@ static enum rc replay(struct app *app, struct store *store, struct slice which, 
 	return RC_OK;
 }
 
-static enum rc drop(struct store *store, struct slice which, struct err *err)
+static enum rc drop(struct app *app, struct store *store, struct slice which, struct err *err)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(LETTERS_BYTES);
 	struct letter l;
-	TRY(quarantine_find(store, which, &arena, &l, err));
-	TRY(quarantine_drop(store, &l, err));
+	TRY(find(app, store, which, &arena, &l, err));
+	TRY(dead_drop(store, &l, err));
 	(void) printf("%.*s/%.*s is dropped%s\n", SLICE_FMT(l.reason), SLICE_FMT(l.name),
 	              l.kind == LETTER_MESSAGE ? ", its bytes too" : "; the raw bytes stay");
 	return RC_OK;
@@ -96,6 +119,7 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		return EXIT_USAGE;
 	}
 	struct store *store;
+	(void) terminal_open();
 	enum rc rc = app_need_home(app, err);
 	if (rc == RC_OK)
 		rc = app_store(app, &store, err);
@@ -104,8 +128,8 @@ static int run(struct app *app, const struct args *args, struct err *err)
 	if (is_list)
 		return exit_of(list(app, store, err));
 	if (is_show)
-		return exit_of(show(store, which, args_flag(args, "bytes"), err));
-	return exit_of(is_replay ? replay(app, store, which, err) : drop(store, which, err));
+		return exit_of(show(app, store, which, args_flag(args, "bytes"), err));
+	return exit_of(is_replay ? replay(app, store, which, err) : drop(app, store, which, err));
 }
 
 static const struct option_spec options[] = {

@@ -7,13 +7,11 @@
 #include "raw/key.h"
 #include "raw/snapshot.h"
 
-static void add(struct letters *out, const struct letter *l, struct arena *arena)
+#define INCOMPLETE "incomplete"
+
+static bool is_incomplete(const struct letter *l)
 {
-	struct letter *list = arena_alloc_array(arena, out->count + 1, sizeof *list); /* incomplete ones are few */
-	if (out->count)
-		memcpy(list, out->letter, out->count * sizeof *list);
-	list[out->count++] = *l;
-	out->letter = list;
+	return slice_is(l->reason, INCOMPLETE);
 }
 
 /* When something of it last arrived. */
@@ -52,7 +50,7 @@ enum rc dead_list(struct store *store, struct state *state, struct clock *clock,
 		                            ? arena_printf(arena, "%zu objects its manifest names are missing", s->missing)
 		                            : arena_printf(arena, "%zu objects are there, but no manifest that can be read", s->objects);
 		const struct letter l = {
-			.reason = SLICE("incomplete"),
+			.reason = SLICE(INCOMPLETE),
 			.name = letter_snapshot_name(s->playlist_id, s->snapshot_at, arena),
 			.detail = arena_printf(arena, "%.*s; run `sargam extract` with its source again", SLICE_FMT(what)),
 			.kind = LETTER_SNAPSHOT,
@@ -60,9 +58,25 @@ enum rc dead_list(struct store *store, struct state *state, struct clock *clock,
 			.has_snapshot_at = true,
 			.snapshot_at = s->snapshot_at,
 		};
-		add(out, &l, arena);
+		bool dropped;
+		TRY(quarantine_is_dropped(store, &l, &dropped, err));
+		if (!dropped)
+			letters_add(out, &l, arena);
 	}
 	return RC_OK;
+}
+
+enum rc dead_find(struct store *store, struct state *state, struct clock *clock, int64_t after_h, struct slice which,
+                  struct arena *arena, struct letter *out, struct err *err)
+{
+	struct letters all;
+	TRY(dead_list(store, state, clock, after_h, arena, &all, err));
+	return letters_find(&all, which, arena, out, err);
+}
+
+enum rc dead_drop(struct store *store, const struct letter *l, struct err *err)
+{
+	return is_incomplete(l) ? quarantine_forget(store, l, err) : quarantine_drop(store, l, err);
 }
 
 static enum rc replay_message(const struct dead_replay_options *o, const struct letter *l, struct err *err)
@@ -79,6 +93,10 @@ static enum rc replay_message(const struct dead_replay_options *o, const struct 
 enum rc dead_replay(const struct dead_replay_options *o, const struct letter *l, const char **out_next, struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
+	if (is_incomplete(l)) {
+		*out_next = "still incomplete: `sargam run` with its source fetches it again";
+		return RC_OK;
+	}
 	switch (l->kind) {
 	case LETTER_MESSAGE:
 		TRY_WRAP(replay_message(o, l, err), err, "replay %.*s/%.*s", SLICE_FMT(l->reason), SLICE_FMT(l->name));

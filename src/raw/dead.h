@@ -9,6 +9,11 @@
  * `after_h` hours: since its last receipt, else since snapshot_at. */
 MUST_USE enum rc dead_list(struct store *store, struct state *state, struct clock *clock, int64_t after_h,
                            struct arena *arena, struct letters *out, struct err *err);
+/* One of them, found as letters_find does. */
+MUST_USE enum rc dead_find(struct store *store, struct state *state, struct clock *clock, int64_t after_h, struct slice which,
+                           struct arena *arena, struct letter *out, struct err *err);
+/* Off the list for good; raw bytes stay.  A dropped incomplete snapshot is used all the same should it become complete. */
+MUST_USE enum rc dead_drop(struct store *store, const struct letter *letter, struct err *err);
 
 struct dead_replay_options {
 	struct store *store;

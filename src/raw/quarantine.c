@@ -69,7 +69,7 @@ static void write_letter(const struct letter *l, struct buf *out)
 	buf_addc(out, '\n');
 }
 
-static enum rc was_dropped(struct store *store, const struct letter *l, bool *out, struct err *err)
+enum rc quarantine_is_dropped(struct store *store, const struct letter *l, bool *out, struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(2 * LETTER_BYTES_MAX);
 	struct slice body;
@@ -84,7 +84,7 @@ enum rc quarantine_put(struct store *store, const struct letter *l, struct slice
 	CLEANUP(buf_done) struct buf text = buf_new(LETTER_BYTES_MAX);
 	bool dropped, ignored;
 	*out_new = false;
-	TRY(was_dropped(store, l, &dropped, err));
+	TRY(quarantine_is_dropped(store, l, &dropped, err));
 	if (dropped)
 		return RC_OK;
 	if (body.ptr) /* the bytes first: a letter never points to nothing */
@@ -177,9 +177,20 @@ static enum rc read_letter(struct store *store, struct slice key, struct arena *
 	return RC_OK;
 }
 
+void letters_add(struct letters *all, const struct letter *l, struct arena *arena)
+{
+	if (all->count == all->capacity) {
+		struct letter *old = all->letter;
+		all->capacity = all->capacity ? 2 * all->capacity : 64;
+		all->letter = arena_alloc_array(arena, all->capacity, sizeof *all->letter);
+		if (old)
+			memcpy(all->letter, old, all->count * sizeof *old);
+	}
+	all->letter[all->count++] = *l;
+}
+
 enum rc quarantine_list(struct store *store, struct arena *arena, struct letters *out, struct err *err)
 {
-	size_t cap = 0;
 	struct slice from = SLICE_NULL;
 	*out = (struct letters){ 0 };
 	do {
@@ -193,27 +204,18 @@ enum rc quarantine_list(struct store *store, struct arena *arena, struct letters
 			if (rc == RC_NOT_FOUND)
 				continue; /* taken away meanwhile */
 			TRY(rc);
-			if (out->count == cap) {
-				struct letter *old = out->letter;
-				cap = cap ? 2 * cap : 64;
-				out->letter = arena_alloc_array(arena, cap, sizeof l);
-				if (old)
-					memcpy(out->letter, old, out->count * sizeof l);
-			}
-			out->letter[out->count++] = l;
+			letters_add(out, &l, arena);
 		}
 		from = list.next;
 	} while (from.ptr);
 	return RC_OK;
 }
 
-enum rc quarantine_find(struct store *store, struct slice which, struct arena *arena, struct letter *out, struct err *err)
+enum rc letters_find(const struct letters *all, struct slice which, struct arena *arena, struct letter *out, struct err *err)
 {
-	struct letters all;
-	TRY(quarantine_list(store, arena, &all, err));
 	size_t matches = 0;
-	for (size_t i = 0; i < all.count; i++) {
-		const struct letter *l = &all.letter[i];
+	for (size_t i = 0; i < all->count; i++) {
+		const struct letter *l = &all->letter[i];
 		struct slice id = arena_printf(arena, "%.*s/%.*s", SLICE_FMT(l->reason), SLICE_FMT(l->name));
 		if (slice_eq(id, which)) {
 			*out = *l;
@@ -232,6 +234,13 @@ enum rc quarantine_find(struct store *store, struct slice which, struct arena *a
 	return RC_OK;
 }
 
+enum rc quarantine_find(struct store *store, struct slice which, struct arena *arena, struct letter *out, struct err *err)
+{
+	struct letters all;
+	TRY(quarantine_list(store, arena, &all, err));
+	return letters_find(&all, which, arena, out, err);
+}
+
 enum rc quarantine_body(struct store *store, const struct letter *l, struct arena *arena, struct slice *out,
                         struct err *err)
 {
@@ -246,6 +255,15 @@ enum rc quarantine_remove(struct store *store, const struct letter *l, struct er
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
 	TRY(store_remove(store, key_of("quarantine", l, "json", &scratch), err));
 	return store_remove(store, key_of("quarantine", l, "body", &scratch), err);
+}
+
+enum rc quarantine_forget(struct store *store, const struct letter *l, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(2 * LETTER_BYTES_MAX);
+	CLEANUP(buf_done) struct buf text = buf_new(LETTER_BYTES_MAX);
+	write_letter(l, &text);
+	TRY(buf_ok(&text, "letter", err));
+	return store_replace(store, key_of("dropped", l, "json", &scratch), STORE_ANY_VERSION, buf_slice(&text), NULL, err);
 }
 
 enum rc quarantine_drop(struct store *store, const struct letter *l, struct err *err)

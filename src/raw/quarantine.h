@@ -32,8 +32,12 @@ struct letter {
 };
 struct letters {
 	struct letter *letter;
-	size_t count;
+	size_t count, capacity;
 };
+void letters_add(struct letters *all, const struct letter *l, struct arena *arena);
+/* "<reason>/<name>", or a prefix of it or of the name that fits one letter only; RC_NOT_FOUND names `dead list`. */
+MUST_USE enum rc letters_find(const struct letters *all, struct slice which, struct arena *arena, struct letter *out,
+                              struct err *err);
 
 /* Name of a snapshot's letter. */
 struct slice letter_snapshot_name(struct slice playlist_id, int64_t snapshot_at, struct arena *arena);
@@ -47,7 +51,6 @@ MUST_USE enum rc quarantine_put_message(struct store *store, const struct bus_me
                                         const char *detail, struct err *err);
 /* All letters, sorted by reason and name; those with no known form are listed with their key as detail. */
 MUST_USE enum rc quarantine_list(struct store *store, struct arena *arena, struct letters *out, struct err *err);
-/* "<reason>/<name>", or a prefix of it that fits one letter only; RC_NOT_FOUND names `dead list`. */
 MUST_USE enum rc quarantine_find(struct store *store, struct slice which, struct arena *arena, struct letter *out,
                                  struct err *err);
 /* The bytes a letter speaks of, when they are one object. */
@@ -57,5 +60,8 @@ MUST_USE enum rc quarantine_body(struct store *store, const struct letter *lette
 MUST_USE enum rc quarantine_remove(struct store *store, const struct letter *letter, struct err *err);
 /* As remove, and remember that it was dropped. */
 MUST_USE enum rc quarantine_drop(struct store *store, const struct letter *letter, struct err *err);
+/* Remember that something was dropped that has no letter here. */
+MUST_USE enum rc quarantine_forget(struct store *store, const struct letter *letter, struct err *err);
+MUST_USE enum rc quarantine_is_dropped(struct store *store, const struct letter *letter, bool *out, struct err *err);
 
 #endif
