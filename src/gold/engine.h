@@ -23,6 +23,7 @@ struct engine_job {
 	const struct engine_input *input;
 	size_t input_count;
 	const char *out_path;    /* replaced when it is there */
+	bool frugal;             /* on one thread, with less memory; the caller runs nothing beside it */
 };
 
 struct engine;

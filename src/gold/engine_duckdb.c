@@ -24,6 +24,24 @@ static void add_input(const struct engine_input *in, struct buf *sql)
 	buf_adds(sql, "], hive_partitioning = false, union_by_name = false);\n");
 }
 
+static enum rc set_threads(struct duck_conn *conn, int64_t threads, struct err *err)
+{
+	CLEANUP(buf_done) struct buf sql = buf_new(100);
+	buf_addf(&sql, "SET threads = %lld", (long long) threads);
+	return duck_exec(conn, buf_str(&sql), NULL, err);
+}
+
+/* Each of DuckDB's threads keeps what it sorts and groups in memory of its own. */
+static enum rc run_frugally(struct duck_conn *conn, const char *sql, int64_t *out_rows, struct err *err)
+{
+	int64_t threads;
+	TRY(duck_query_int(conn, "SELECT CAST(current_setting('threads') AS BIGINT)", &threads, err));
+	TRY(set_threads(conn, 1, err));
+	enum rc rc = duck_exec(conn, sql, out_rows, err);
+	enum rc back = set_threads(conn, threads, rc == RC_OK ? err : NULL);
+	return rc == RC_OK ? back : rc;
+}
+
 static enum rc duckdb_run(struct engine *e, const struct engine_job *job, int64_t *out_rows, struct err *err)
 {
 	struct engine_duckdb *d = CONTAINER_OF(e, struct engine_duckdb, base);
@@ -45,7 +63,7 @@ static enum rc duckdb_run(struct engine *e, const struct engine_job *job, int64_
 	duck_quote_text(slice_of(job->inputs), &sql);
 	buf_adds(&sql, "})");
 	TRY(buf_ok(&sql, "gold statement", err));
-	return duck_exec(conn, buf_str(&sql), out_rows, err);
+	return (job->frugal ? run_frugally : duck_exec)(conn, buf_str(&sql), out_rows, err);
 }
 
 static void duckdb_close(struct engine *e)

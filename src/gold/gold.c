@@ -33,7 +33,7 @@ struct target {
 /* What one thread makes without waiting for another: a group's tables of one stage, or one table of scope all. */
 struct task {
 	size_t *target;
-	size_t count;
+	size_t count, done;
 };
 struct build {
 	const struct gold_options *options;
@@ -50,6 +50,7 @@ struct build {
 	struct engine *engine;
 	struct task *task; /* of the running stage */
 	size_t task_count, done, total;
+	bool alone; /* only one task runs */
 	pthread_mutex_t lock; /* result, done */
 };
 
@@ -207,7 +208,7 @@ static enum rc make_file(struct build *b, const struct target *t, const char *sc
 	CLEANUP(arena_done) struct arena arena = arena_new(TASK_BYTES);
 	struct engine_input *input = arena_alloc_array(&arena, BRONZE_TABLE_COUNT + t->table->need_count, sizeof *input);
 	struct engine_job job = { .sql = t->table->sql, .order = t->table->order, .inputs = t->inputs, .input = input,
-		                  .out_path = scratch };
+		                  .out_path = scratch, .frugal = b->alone };
 	for (int bronze = 0; bronze < BRONZE_TABLE_COUNT; bronze++)
 		if (t->table->bronze[bronze])
 			TRY(bronze_input(b, t, (enum bronze_table) bronze, &arena, &input[job.input_count++], err));
@@ -252,15 +253,35 @@ static enum rc make_target(struct build *b, size_t index, struct err *err)
 static enum rc run_task(void *ctx, size_t i, struct err *err)
 {
 	struct build *b = ctx;
-	for (size_t k = 0; k < b->task[i].count; k++)
-		TRY(make_target(b, b->task[i].target[k], err));
+	for (struct task *t = &b->task[i]; t->done < t->count; t->done++) {
+		struct err why = { 0 };
+		enum rc rc = make_target(b, t->target[t->done], &why);
+		if (rc == RC_RETRY && !b->alone && duck_out_of_memory(&why))
+			return RC_OK; /* the rest of it waits until the others are done */
+		if (rc != RC_OK) {
+			if (err)
+				*err = why;
+			return rc;
+		}
+	}
+	return RC_OK;
+}
+
+/* Side by side as far as the memory goes, then one after the other what did not fit. */
+static enum rc run_tasks(struct build *b, struct err *err)
+{
+	b->alone = false;
+	TRY(thread_each(b->task_count, b->options->threads, run_task, b, err));
+	b->alone = true;
+	for (size_t i = 0; i < b->task_count; i++)
+		TRY(run_task(b, i, err));
 	return RC_OK;
 }
 
 static void add_task(struct build *b, size_t *target, size_t count)
 {
 	if (count)
-		b->task[b->task_count++] = (struct task){ target, count };
+		b->task[b->task_count++] = (struct task){ target, count, 0 };
 }
 
 static void find_tasks(struct build *b, int stage)
@@ -335,7 +356,7 @@ enum rc gold_build(const struct gold_options *options, struct gold_result *out, 
 		TRY(file_mkdirs(options->scratch_dir, err));
 	for (int stage = 0; stage < b.plan.stage_count && b.total; stage++) {
 		find_tasks(&b, stage);
-		TRY(thread_each(b.task_count, options->threads, run_task, &b, err));
+		TRY(run_tasks(&b, err));
 	}
 	bool any = b.total > 0;
 	TRY(remove_gone(&b, &any, err));

@@ -60,10 +60,17 @@ enum rc duck_fail(struct err *err, const char *msg)
 	for (size_t i = 0; i < text.len; i++)
 		line[i] = text.ptr[i] == '\n' ? ' ' : text.ptr[i];
 	text.ptr = line;
-	const char *hint = slice_find_str(text, SLICE("No space left")) == SIZE_MAX
-	                           ? ""
-	                           : " (free some space, then run the command again: it goes on where it stopped)";
+	const char *hint = "";
+	if (slice_find_str(text, SLICE("No space left")) != SIZE_MAX)
+		hint = " (free some space, then run the command again: it goes on where it stopped)";
+	else if (slice_starts(text, SLICE("Out of Memory Error")))
+		hint = " (a larger memory_limit_mb helps)";
 	return err_set(err, classify(text), "%.*s%s", SLICE_FMT(text), hint);
+}
+
+bool duck_out_of_memory(const struct err *err)
+{
+	return strstr(err->msg, "Out of Memory Error") || strstr(err->msg, "Cannot allocate memory");
 }
 
 enum rc duck_pass(const char *point, struct err *err)

@@ -36,6 +36,9 @@ static inline void duck_disconnectp(struct duck_conn **c)
 	*c = NULL;
 }
 
+/* Did this error come from the memory limit?  The same work on fewer threads, alone, may fit. */
+bool duck_out_of_memory(const struct err *err);
+
 /* 'text' with quotes doubled, and "name" likewise, appended to SQL that is being built. */
 struct buf;
 void duck_quote_text(struct slice text, struct buf *sql);

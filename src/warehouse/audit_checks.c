@@ -174,6 +174,14 @@ const struct audit_check audit_check[] = {
 	               "SELECT album_id, CAST(SUM(points) AS BIGINT), COUNT(*), COUNT(DISTINCT track_id), MIN(rank), MIN(chart_date), "
 	               "MAX(chart_date), COUNT(DISTINCT playlist_id) FROM CHART_HISTORY WHERE album_id IS NOT NULL GROUP BY album_id",
 	               "SELECT album_id, points, chart_entries, tracks, best_rank, first_date, last_date, playlists FROM ALBUM"), false },
+	{ "credits_reconciled", "ARTIST_CHART has every artist credited on a chart row in bronze, once a track",
+	  SIDES_DIFFER(AT("playlist_id, chart_date, artist_id"),
+	               "SELECT playlist_id, chart_date, artist_id, COUNT(*) AS tracks, MIN(rank), CAST(SUM(points) AS BIGINT) FROM "
+	               "(SELECT DISTINCT h.playlist_id, h.chart_date, h.rank, h.points, c.artist_id FROM CHART_HISTORY AS h "
+	               "JOIN BRONZE_CREDIT AS c ON c.playlist_id = h.playlist_id AND c.snapshot_at = h.snapshot_at "
+	               "AND c.position = h.rank WHERE c.scope = 'track' AND c.artist_id IS NOT NULL) AS d "
+	               "GROUP BY playlist_id, chart_date, artist_id",
+	               "SELECT playlist_id, chart_date, artist_id, tracks, best_rank, points FROM ARTIST_CHART"), false },
 	{ "artist_shares", "an artist's share lies in 0 to 1, and a day's shares add up to no more than 1",
 	  "SELECT " AT("playlist_id, chart_date, artist_id") " FROM ARTIST_CHART WHERE NOT (share >= 0 AND share <= 1) UNION ALL "
 	  "SELECT " AT("playlist_id, chart_date") " FROM ARTIST_CHART GROUP BY playlist_id, chart_date HAVING SUM(share) > 1 + 1e-9",

@@ -172,6 +172,8 @@ static const struct corruption {
 	{ "artists_known", "INSERT INTO ARTIST SELECT * REPLACE ('other' AS artist_id) FROM ARTIST LIMIT 1" },
 	{ "albums_known", "DELETE FROM ALBUM WHERE album_id = 'album1'" },
 	{ "albums_known", "UPDATE ALBUM SET tracks = tracks + 1 WHERE album_id = 'album1'" },
+	{ "credits_reconciled", "UPDATE ARTIST_CHART SET best_rank = best_rank + 1 WHERE " ON " AND artist_id = 'artist1'" },
+	{ "credits_reconciled", "DELETE FROM ARTIST_CHART WHERE " ON " AND artist_id = 'artist1'" },
 	{ "artist_shares", "UPDATE ARTIST_CHART SET share = 1.5e0 WHERE " ON " AND artist_id = 'artist1'" },
 	{ "artist_shares", "UPDATE ARTIST_CHART SET share = 0.9e0 WHERE " ON },
 	{ "collaborators_known", "UPDATE ARTIST_COLLABORATION SET name_a = 'somebody' WHERE artist_a = 'artist1'" },
@@ -192,6 +194,7 @@ static const struct corruption bronze_corruptions[] = {
 	{ "rejects_counted", "bronze_snapshot SELECT * FROM t WHERE hour(snapshot_at) = 8" },
 	{ "one_item_per_position", "bronze_entry SELECT * REPLACE (CASE WHEN position = 12 THEN 11 ELSE position END AS position) FROM t" },
 	{ "one_item_per_position", "bronze_reject SELECT * REPLACE (4 AS position) FROM t" },
+	{ "credits_reconciled", "bronze_credit SELECT * FROM t WHERE NOT (chart_date = DATE '2021-03-06' AND position = 12 AND scope = 'track')" },
 	{ "one_row_per_snapshot", "bronze_snapshot SELECT * FROM t UNION ALL (SELECT * FROM t LIMIT 1)" },
 };
 

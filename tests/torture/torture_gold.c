@@ -129,8 +129,33 @@ static void every_lost_call_of_the_store_heals(void **state)
 	history_close(&home);
 }
 
+static void what_does_not_fit_is_made_alone(void **state)
+{
+	(void) state;
+	struct history_home home;
+	struct err err = { 0 };
+	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 64 << 20);
+	history_open(&home);
+	history_put(&home, history, COUNT_OF(history));
+	must(build(&home, home.store, &err), &err);
+	const char *want = state_of(&home, &arena);
+	for (uint64_t nth = 2; nth <= 24; nth += 4) { /* the first is the connection's */
+		tear_all(&home);
+		fault_arm("duck.exec", nth, ENOMEM);
+		must(build(&home, home.store, &err), &err);
+		assert_true(fault_fired());
+		(void) fault_disarm();
+		assert_string_equal(state_of(&home, &arena), want);
+		int64_t threads = 0;
+		must(duck_query_int(home.conn, "SELECT CAST(current_setting('threads') AS BIGINT)", &threads, &err), &err);
+		assert_int_equal(threads, 2);
+	}
+	history_close(&home);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_fault_below_heals),
 	cmocka_unit_test(every_lost_call_of_the_store_heals),
+	cmocka_unit_test(what_does_not_fit_is_made_alone),
 };
 TEST_SUITE(gold_torture, tests);
