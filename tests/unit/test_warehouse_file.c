@@ -213,19 +213,38 @@ static void left_overs_are_removed_first(void **state)
 	room_close(&r);
 }
 
+/* Somebody worked on the published file with a session of his own that died. */
+static void leave_real_log(struct room *r)
+{
+	CLEANUP(duck_closep) struct duck *duck = NULL;
+	CLEANUP(duck_disconnectp) struct duck_conn *conn = NULL;
+	const struct duck_options options = { .path = r->home.warehouse_path };
+	must(r, duck_open(&options, &duck, &r->err));
+	must(r, duck_connect(duck, &conn, &r->err));
+	must(r, duck_exec(conn, "PRAGMA disable_checkpoint_on_shutdown; DELETE FROM SPOTIFY_ANALYTICS.TRACK_INFO", NULL, &r->err));
+}
+
 static void a_log_beside_the_old_file_is_not_replayed(void **state)
 {
 	(void) state;
 	struct room r;
+	struct file_info info;
 	room_open(&r);
 	const struct warehouse_audit audit = history_audit(&r.home, &r.arena);
+	CLEANUP(buf_done) struct buf wal = buf_new(1000);
+	buf_addf(&wal, "%s.wal", r.home.warehouse_path);
 	must(&r, stage(&r, true));
 	must(&r, warehouse_audit(r.w, &audit, &r.err));
-	leave(&r, ".wal");
+	leave_real_log(&r);
+	must(&r, file_stat(buf_str(&wal), &info, &r.err));
+	assert_true(info.exists);
 	bool changed = false;
 	must(&r, warehouse_publish(r.w, &changed, &r.err));
 	assert_true(changed);
+	must(&r, file_stat(buf_str(&wal), &info, &r.err));
+	assert_false(info.exists);
 	must(&r, query(&r, "SELECT * FROM TRACK_INFO"));
+	assert_int_equal(r.rows, 10);
 	room_close(&r);
 }
 
