@@ -41,4 +41,4 @@ bench() { # title, then the arguments that name a source
 
 bench "The invented sample" --source sample
 [[ -z ${SARGAM_SHARED:-} ]] || bench "63 recorded snapshots" --source "dir:$SARGAM_SHARED/data/recorded"
-bench "Three years of the invented sample" --source sample --sample-days 1095
+bench "A year of the invented sample" --source sample --sample-days 365
