@@ -4,12 +4,14 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "io/duck_private.h"
+#include "io/scratch.h"
 
 #include <ctype.h>
 #include <strings.h>
 
 struct duck {
 	duckdb_database db;
+	struct scratch *spill; /* NULL: none */
 };
 
 /* DuckDB's messages start with their kind; the C API has no code for all of them. */
@@ -88,6 +90,10 @@ static void set_option(duckdb_config config, const char *name, const char *value
 enum rc duck_open(const struct duck_options *options, struct duck **out, struct err *err)
 {
 	TRY(duck_pass("duck.open", err));
+	struct scratch *spill = NULL;
+	enum rc made = options->temp_dir ? scratch_open(options->temp_dir, &spill, err) : RC_OK;
+	if (made != RC_OK && made != RC_FATAL) /* where nothing can be written reading still can: in memory alone */
+		return made;
 	duckdb_config config;
 	duckdb_state state = duckdb_create_config(&config);
 	assert(state == DuckDBSuccess);
@@ -106,12 +112,13 @@ enum rc duck_open(const struct duck_options *options, struct duck **out, struct 
 		set_option(config, "memory_limit", number);
 	}
 	/* DuckDB's own default is a folder in the working directory */
-	set_option(config, "temp_directory", options->temp_dir ? options->temp_dir : "");
+	set_option(config, "temp_directory", spill ? scratch_path(spill) : "");
 	struct duck *d = mem_alloc(sizeof *d);
 	char *msg = NULL;
 	state = duckdb_open_ext(options->path ? options->path : ":memory:", &d->db, config, &msg);
 	duckdb_destroy_config(&config);
 	if (state != DuckDBSuccess) {
+		scratch_close(spill);
 		mem_free(d);
 		bool locked = msg && slice_find_str(slice_of(msg), SLICE("lock")) != SIZE_MAX;
 		enum rc rc = err_set(err, locked ? RC_RETRY : RC_FATAL, "%s: %s", options->path ? options->path : "DuckDB",
@@ -119,6 +126,7 @@ enum rc duck_open(const struct duck_options *options, struct duck **out, struct 
 		duckdb_free(msg);
 		return rc;
 	}
+	d->spill = spill;
 	*out = d;
 	return RC_OK;
 }
@@ -128,6 +136,7 @@ void duck_close(struct duck *d)
 	if (!d)
 		return;
 	duckdb_close(&d->db);
+	scratch_close(d->spill);
 	mem_free(d);
 }
 

@@ -19,7 +19,8 @@ struct duck_options {
 	bool read_only;
 	int threads;             /* 0 = all processors */
 	int64_t memory_limit_mb; /* 0 = DuckDB's default */
-	const char *temp_dir;    /* spills go here; NULL = none */
+	const char *temp_dir;    /* spills go into a folder of this instance below it (DuckDB gives its files the same names
+	                          * everywhere); without it, or where nothing can be written, there are none */
 };
 MUST_USE enum rc duck_open(const struct duck_options *options, struct duck **out, struct err *err);
 void duck_close(struct duck *d);

@@ -322,8 +322,6 @@ enum rc warehouse_duckdb_stage(struct warehouse *base, const struct warehouse_st
 	compare(&p);
 	if (p.changed_count + p.gone_count == 0 && (p.published || stage->count == 0) && !stage->rebuild)
 		return RC_OK;
-	if (w->temp_dir)
-		TRY(file_mkdirs(w->temp_dir, err));
 	struct warehouse_staged staged = { .changed = true };
 	enum rc rc = write_staging(w, &p, &staged, err);
 	if (rc == RC_FATAL && !p.fresh) /* the copy is as damaged as what it was made from */

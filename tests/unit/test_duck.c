@@ -294,6 +294,38 @@ static void nothing_spills_without_a_temp_dir(void **state)
 	assert_string_equal(text_of("SELECT current_setting('memory_limit')"), "256.0 MiB\n");
 }
 
+/* DuckDB's files have the same names in every instance: sharing a folder one reads the other's. */
+static void instances_that_spill_side_by_side_do_not_meet(void **state)
+{
+	(void) state;
+	const struct duck_options options = { .threads = 1, .memory_limit_mb = 32, .temp_dir = test_tmpdir() };
+	struct duck *own[2];
+	struct duck_conn *side[2];
+	struct err err = { 0 };
+	for (int i = 0; i < 2; i++) {
+		char sql[300];
+		assert_int_equal(duck_open(&options, &own[i], &err), RC_OK);
+		assert_int_equal(duck_connect(own[i], &side[i], &err), RC_OK);
+		(void) snprintf(sql, sizeof sql, "CREATE TEMP TABLE kept AS SELECT md5(CAST(i + %d AS VARCHAR)) || repeat('x', 100) AS m, "
+		                                 "i FROM range(600000) AS t(i)", i);
+		if (duck_exec(side[i], sql, NULL, &err) != RC_OK)
+			fail_msg("%s", err.msg);
+	}
+	for (int i = 0; i < 2; i++) {
+		char sql[300];
+		int64_t same = 0;
+		(void) snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM kept WHERE m = md5(CAST(i + %d AS VARCHAR)) || repeat('x', 100)", i);
+		if (duck_query_int(side[i], sql, &same, &err) != RC_OK)
+			fail_msg("%s", err.msg);
+		assert_int_equal(same, 600000);
+	}
+	for (int i = 0; i < 2; i++) {
+		duck_disconnect(side[i]);
+		duck_close(own[i]);
+	}
+	assert_int_equal(rmdir(options.temp_dir), 0); /* nothing stays */
+}
+
 static void only_statements_that_read_are_allowed(void **state)
 {
 	(void) state;
@@ -548,6 +580,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(quoting_survives_quotes),
 	cmocka_unit_test(errors_have_a_class_and_one_line),
 	cmocka_unit_test(nothing_spills_without_a_temp_dir),
+	cmocka_unit_test(instances_that_spill_side_by_side_do_not_meet),
 	cmocka_unit_test(only_statements_that_read_are_allowed),
 	cmocka_unit_test(appended_rows_come_back_equal),
 	cmocka_unit_test(what_was_not_flushed_is_dropped),
