@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "io/file.h"
+#include "io/scratch.h"
 #include "raw/extract.h"
 
 #include <signal.h>
@@ -13,7 +14,7 @@
 
 struct app {
 	struct config config;
-	char home[PATH_BYTES], config_file[PATH_BYTES], scratch[PATH_BYTES];
+	char home[PATH_BYTES], config_file[PATH_BYTES], tmp[PATH_BYTES];
 	bool json_log, quiet, settled;
 	struct store *store;
 	struct bus *bus;
@@ -21,6 +22,7 @@ struct app {
 	struct state *state;
 	struct duck *duck;
 	struct warehouse *warehouse;
+	struct scratch *scratch;
 };
 
 static volatile sig_atomic_t signalled;
@@ -52,6 +54,7 @@ void app_free(struct app *app)
 	bus_close(app->bus);
 	store_close(app->store);
 	state_close(app->state);
+	scratch_close(app->scratch);
 	mem_free(app);
 }
 
@@ -92,11 +95,6 @@ const bool *app_stop(struct app *app UNUSED)
 int app_threads(struct app *app)
 {
 	return app->config.threads ? (int) app->config.threads : thread_cpus();
-}
-
-const char *app_scratch_dir(struct app *app)
-{
-	return app->scratch;
 }
 
 static enum rc set_path(char out[static PATH_BYTES], const char *what, const char *value, struct err *err)
@@ -178,7 +176,7 @@ enum rc app_settle(struct app *app, struct err *err)
 	TRY(check_together(&app->config, err));
 	TRY(check_folder("home", app->home, err));
 	TRY(check_folder("--store", app->config.store, err));
-	(void) snprintf(app->scratch, sizeof app->scratch, "%.*s/tmp", PATH_BYTES - 8, app->home);
+	(void) snprintf(app->tmp, sizeof app->tmp, "%.*s/tmp", PATH_BYTES - 8, app->home);
 	log_init(app->json_log ? LOG_JSON : LOG_TEXT, app->quiet ? LOG_WARN : LOG_INFO, clock_system());
 	return RC_OK;
 }
@@ -191,6 +189,8 @@ static enum rc make_home(struct app *app, struct err *err)
 enum rc app_need_home(struct app *app, struct err *err)
 {
 	struct file_info info;
+	if (app->config.store[0] || app->config.warehouse[0]) /* what is asked for may lie there */
+		return RC_OK;
 	TRY(file_stat(app->home, &info, err));
 	if (!info.exists)
 		return err_set(err, RC_NOT_FOUND, "home '%s' does not exist yet: `sargam run` makes it, --home names another",
@@ -237,35 +237,54 @@ enum rc app_state(struct app *app, struct state **out, struct err *err)
 	return RC_OK;
 }
 
+enum rc app_check_source(struct app *app, struct err *err)
+{
+	const struct config *c = &app->config;
+	if (app->source)
+		return RC_OK;
+	if (strcmp(c->source, "sample") == 0) {
+		app->source = source_sample_open((uint64_t) c->sample_seed, c->sample_days);
+		return RC_OK;
+	}
+	assert(strncmp(c->source, "dir:", 4) == 0); /* check_backends */
+	return source_dir_open(c->source + 4, (size_t) c->page_limit_bytes, &app->source, err);
+}
+
 enum rc app_source(struct app *app, struct source **out, struct err *err)
 {
-	if (!app->source) {
-		const struct config *c = &app->config;
-		struct state *state;
-		char name[CONFIG_STRING_BYTES + 64];
-		(void) snprintf(name, sizeof name, "%s", c->source);
-		if (strcmp(c->source, "sample") == 0) {
-			(void) snprintf(name, sizeof name, "sample:%lld", (long long) c->sample_seed);
-			app->source = source_sample_open((uint64_t) c->sample_seed, c->sample_days);
-		} else {
-			assert(strncmp(c->source, "dir:", 4) == 0); /* check_backends */
-			TRY(source_dir_open(c->source + 4, (size_t) c->page_limit_bytes, &app->source, err));
-		}
-		TRY(app_state(app, &state, err));
-		TRY(state_check_source(state, name, err));
-	}
+	const struct config *c = &app->config;
+	struct state *state;
+	char name[CONFIG_STRING_BYTES + 64];
+	(void) snprintf(name, sizeof name, "%s", c->source);
+	if (strcmp(c->source, "sample") == 0)
+		(void) snprintf(name, sizeof name, "sample:%lld", (long long) c->sample_seed);
+	TRY(app_check_source(app, err));
+	TRY(app_state(app, &state, err));
+	TRY(state_check_source(state, name, err));
 	*out = app->source;
 	return RC_OK;
+}
+
+enum rc app_scratch_dir(struct app *app, const char **out, struct err *err)
+{
+	if (!app->scratch)
+		TRY(scratch_open(app->tmp, &app->scratch, err));
+	*out = scratch_path(app->scratch);
+	return RC_OK;
+}
+
+const char *app_spill_dir(struct app *app)
+{
+	return app->tmp;
 }
 
 enum rc app_duck(struct app *app, struct duck **out, struct err *err)
 {
 	if (!app->duck) {
-		TRY(file_mkdirs(app->scratch, err));
 		const struct duck_options options = {
 			.threads = app_threads(app),
 			.memory_limit_mb = app->config.memory_limit_mb,
-			.temp_dir = app->scratch,
+			.temp_dir = app->tmp,
 		};
 		TRY(duck_open(&options, &app->duck, err));
 	}
@@ -278,11 +297,13 @@ enum rc app_warehouse(struct app *app, struct warehouse **out, struct err *err)
 	if (!app->warehouse) {
 		char path[PATH_BYTES + 32], bronze[PATH_BYTES + 16];
 		const char *uri = app->config.warehouse;
+		struct file_info home; /* asking a --warehouse elsewhere makes no home to spill into */
+		TRY(file_stat(app->home, &home, err));
 		(void) snprintf(path, sizeof path, "%s%s", *uri ? uri : app->home, *uri ? "" : "/warehouse.duckdb");
 		(void) snprintf(bronze, sizeof bronze, "%s/bronze", *app->config.store ? app->config.store : app->home);
 		const struct warehouse_duckdb_options options = {
 			.path = path,
-			.temp_dir = app->scratch,
+			.temp_dir = home.exists ? app->tmp : NULL,
 			.threads = app_threads(app),
 			.memory_limit_mb = app->config.memory_limit_mb,
 			.bronze_dir = bronze,

@@ -40,15 +40,21 @@ const bool *app_stop(struct app *app);
 /* Each is opened once; NULL-safe to ask again.  The home is made when it is missing unless it only reads. */
 MUST_USE enum rc app_store(struct app *app, struct store **out, struct err *err);
 MUST_USE enum rc app_bus(struct app *app, struct bus **out, struct err *err);
+/* Can it be read?  Makes nothing in the home. */
+MUST_USE enum rc app_check_source(struct app *app, struct err *err);
 MUST_USE enum rc app_source(struct app *app, struct source **out, struct err *err);
 MUST_USE enum rc app_state(struct app *app, struct state **out, struct err *err);
 MUST_USE enum rc app_duck(struct app *app, struct duck **out, struct err *err);
 MUST_USE enum rc app_warehouse(struct app *app, struct warehouse **out, struct err *err);
-/* RC_NOT_FOUND with the next step when nothing was ever built in this home. */
+/* For what reads or works on data that is there: RC_NOT_FOUND with the next step when there is no home, and neither --store
+ * nor --warehouse names another place. */
 MUST_USE enum rc app_need_home(struct app *app, struct err *err);
 /* Topic, subscriptions, dataset: made when missing. */
 MUST_USE enum rc app_setup(struct app *app, struct err *err);
 
-const char *app_scratch_dir(struct app *app);
+/* A folder of this process alone (home/tmp/…), gone at its end. */
+MUST_USE enum rc app_scratch_dir(struct app *app, const char **out, struct err *err);
+/* For the temp_dir of a DuckDB instance. */
+const char *app_spill_dir(struct app *app);
 
 #endif

@@ -11,7 +11,7 @@ static const struct option_spec global[] = {
 	{ "home", "DIR", "where everything lies (default: $SARGAM_HOME, else ./sargam-data)" },
 	{ "config", "FILE", "settings as `key = value` lines" },
 	{ "log-format", "text|json", "how lines on standard error look" },
-	{ "quiet", NULL, "no progress, warnings and errors only" },
+	{ "quiet", NULL, "no progress and no summaries: results, warnings and errors only" },
 	{ "help", NULL, "this text" },
 	{ NULL, NULL, NULL },
 };

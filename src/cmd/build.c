@@ -1,6 +1,7 @@
 #include "cmd/build.h"
 
 #include "base/time.h"
+#include "raw/key.h"
 
 #include <unistd.h>
 
@@ -47,6 +48,11 @@ enum rc build_check_args(const struct args *args, struct err *err)
 	if (since > until)
 		return err_set(err, RC_FATAL, "--since %s is after --until %s: no day is left", args_value(args, "since"),
 		               args_value(args, "until"));
+	const char *id;
+	for (size_t i = 0; (id = args_nth(args, "playlist", i)); i++)
+		if (!playlist_id_ok(slice_of(id)))
+			return err_set(err, RC_FATAL, "--playlist '%s': want what stands after /playlist/ in its address, such as "
+			                              "37i9dQZF1DX5cZuAHLNjGz", id);
 	return RC_OK;
 }
 
@@ -90,14 +96,16 @@ static enum rc read_playlists(struct build *b, const struct args *args, struct e
 enum rc build_open(struct app *app, const struct args *args, const char *run_id, struct build *out, struct err *err)
 {
 	const struct config *c = app_config(app);
+	const char *scratch_dir;
 	*out = (struct build){ .app = app, .arena = arena_new((size_t) 64 << 20) };
 	(void) snprintf(out->run_id, sizeof out->run_id, "%s", run_id);
+	TRY(app_scratch_dir(app, &scratch_dir, err));
 	out->options = (struct pipeline_options){
 		.ports = { app, port_source, port_bus, port_store, port_store, port_state, port_duck, port_warehouse },
 		.clock = app_clock(app),
 		.run_id = out->run_id,
 		.home = app_home(app),
-		.scratch_dir = app_scratch_dir(app),
+		.scratch_dir = scratch_dir,
 		.threads = app_threads(app),
 		.chart_offset_s = config_chart_offset_s(c),
 		.playlist_groups = c->playlist_groups,

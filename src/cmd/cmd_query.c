@@ -97,9 +97,10 @@ static enum rc print_parquet(struct app *app, const char *sql, struct err *err)
 {
 	struct warehouse *warehouse;
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
-	struct slice path = arena_printf(&arena, "%s/query-%lld.parquet", app_scratch_dir(app), (long long) getpid());
+	const char *dir;
 	TRY(app_warehouse(app, &warehouse, err));
-	TRY(file_mkdirs(app_scratch_dir(app), err));
+	TRY(app_scratch_dir(app, &dir, err));
+	struct slice path = arena_printf(&arena, "%s/query.parquet", dir);
 	enum rc rc = warehouse_query_file(warehouse, sql, path.ptr, err);
 	if (rc == RC_OK)
 		rc = copy_out(path.ptr, err);

@@ -17,20 +17,21 @@ static void second_close(struct second *s)
 	warehouse_close(s->warehouse);
 	store_close(s->store);
 	if (s->dir[0])
-		(void) !file_remove_tree(s->dir, NULL); /* what stays behind is swept by name the next time */
+		(void) !file_remove_tree(s->dir, NULL); /* what stays behind goes with the scratch folder */
 }
 
 static enum rc second_open(struct app *app, struct second *s, struct err *err)
 {
+	const char *scratch_dir;
 	s->app = app;
-	(void) snprintf(s->dir, sizeof s->dir, "%s/rebuild", app_scratch_dir(app));
+	TRY(app_scratch_dir(app, &scratch_dir, err));
+	(void) snprintf(s->dir, sizeof s->dir, "%s/rebuild", scratch_dir);
 	(void) snprintf(s->warehouse_path, sizeof s->warehouse_path, "%s/warehouse.duckdb", s->dir);
-	TRY(file_remove_tree(s->dir, err));
 	TRY(file_mkdirs(s->dir, err));
 	TRY(store_folder_open(s->dir, &s->store, err));
 	const struct warehouse_duckdb_options options = {
 		.path = s->warehouse_path,
-		.temp_dir = app_scratch_dir(app),
+		.temp_dir = app_spill_dir(app),
 		.threads = app_threads(app),
 		.memory_limit_mb = app_config(app)->memory_limit_mb,
 	};
@@ -59,13 +60,14 @@ static enum rc second_duck(void *ctx, struct duck **out, struct err *err)
 	return app_duck(((struct second *) ctx)->app, out, err);
 }
 
-static enum rc build_again(struct pipeline *p, struct err *err)
+static enum rc build_again(struct pipeline *p, bool quiet, struct err *err)
 {
 	static const enum stage stages[] = { STAGE_bronze, STAGE_gold, STAGE_load, STAGE_verify, STAGE_publish };
 	for (size_t i = 0; i < COUNT_OF(stages); i++) {
 		struct stage_result result;
 		TRY_WRAP(pipeline_stage(p, stages[i], &result, err), err, "rebuild: %s", stage_info[stages[i]].name);
-		(void) printf("%-8s %s\n", stage_info[stages[i]].name, result.summary);
+		if (!quiet)
+			(void) printf("%-8s %s\n", stage_info[stages[i]].name, result.summary);
 	}
 	return RC_OK;
 }
@@ -225,7 +227,7 @@ static enum rc rebuild(struct app *app, const struct args *args, bool only_check
 		                                 .warehouse = second_warehouse };
 	options.home = s.dir;
 	again = pipeline_new(&options);
-	TRY(build_again(again, err));
+	TRY(build_again(again, app_quiet(app), err));
 	progress_wipe(home.progress);
 	TRY(app_duck(app, &duck, err));
 	TRY(duck_connect(duck, &conn, err));

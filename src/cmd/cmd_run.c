@@ -47,13 +47,15 @@ static int run(struct app *app, const struct args *args, struct err *err)
 	}
 	if (build_check_args(args, err) != RC_OK)
 		return EXIT_USAGE;
+	if (stage_find(from) == STAGE_extract && app_check_source(app, err) != RC_OK)
+		return EXIT_USAGE; /* a wrong path is told before anything is made */
 	enum rc rc = app_state(app, &state, err);
 	if (rc == RC_OK)
 		rc = build_open(app, args, "", &b, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
 	if (stage_find(from) == STAGE_extract && app_source(app, &source, err) != RC_OK)
-		return EXIT_USAGE; /* a wrong path, or one that does not belong into this home, is told before a run begins */
+		return EXIT_USAGE; /* so is a source that does not belong into this home, before a run begins */
 	run_args_write(&b, from, &run_args);
 	rc = buf_ok(&run_args, "the run's arguments", err);
 	if (rc != RC_OK)

@@ -10,17 +10,23 @@ static int run_stage(struct app *app, const struct args *args, enum stage stage,
 	char run_id[64]; /* a stage by hand is its own run: lineage names it */
 	(void) snprintf(run_id, sizeof run_id, "%s-%s-%04llx", time_compact(clock_now_ms(app_clock(app)) / 1000).s,
 	                stage_info[stage].name, (unsigned long long) (rand_os() & 0xffff));
-	if (build_check_args(args, err) != RC_OK)
+	struct source *source;
+	if (build_check_args(args, err) != RC_OK || (stage == STAGE_extract && app_check_source(app, err) != RC_OK))
 		return EXIT_USAGE;
-	enum rc rc = build_open(app, args, run_id, &b, err);
+	enum rc rc = stage > STAGE_ingest ? app_need_home(app, err) : RC_OK;
+	if (rc == RC_OK)
+		rc = build_open(app, args, run_id, &b, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
+	if (stage == STAGE_extract && app_source(app, &source, err) != RC_OK)
+		return EXIT_USAGE; /* as with run */
 	struct stage_result result;
 	rc = pipeline_stage(b.pipeline, stage, &result, err);
 	progress_wipe(b.progress);
 	if (rc != RC_OK)
 		return exit_of(err_wrap(err, rc, "%s", stage_info[stage].name));
-	(void) printf("%s: %s\n", stage_info[stage].name, result.summary);
+	if (!app_quiet(app))
+		(void) printf("%s: %s\n", stage_info[stage].name, result.summary);
 	return EXIT_DONE;
 }
 

@@ -18,32 +18,41 @@ static int list(struct state *state, struct err *err)
 	return EXIT_DONE;
 }
 
+static enum rc add(struct state *state, const char *id, struct err *err)
+{
+	bool changed;
+	TRY(state_watch_add(state, slice_of(id), &changed, err));
+	(void) printf("%s %s\n", id, changed ? "is watched from now on" : "is watched already");
+	return RC_OK;
+}
+
+static enum rc remove_one(struct state *state, const char *id, struct err *err)
+{
+	bool changed;
+	TRY(state_watch_remove(state, slice_of(id), &changed, err));
+	if (!changed)
+		return err_set(err, RC_NOT_FOUND, "'%s' is not on the watch list: `sargam watch list` shows it", id);
+	(void) printf("%s is no longer watched; its data stays\n", id);
+	return RC_OK;
+}
+
 static int run(struct app *app, const struct args *args, struct err *err)
 {
 	const char *verb = args->word[0], *id = args->word_count > 1 ? args->word[1] : NULL;
+	bool is_list = strcmp(verb, "list") == 0, is_add = strcmp(verb, "add") == 0, is_remove = strcmp(verb, "remove") == 0;
+	if ((!is_list && !is_add && !is_remove) || is_list != !id) {
+		(void) err_set(err, RC_FATAL, "usage: sargam watch list | add PLAYLIST | remove PLAYLIST");
+		return EXIT_USAGE;
+	}
 	struct state *state;
-	bool changed = false;
-	enum rc rc = app_state(app, &state, err);
+	enum rc rc = is_add ? RC_OK : app_need_home(app, err); /* the first one may be added before the first run */
+	if (rc == RC_OK)
+		rc = app_state(app, &state, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
-	if (strcmp(verb, "list") == 0 && !id)
+	if (is_list)
 		return list(state, err);
-	if (strcmp(verb, "add") == 0 && id) {
-		rc = state_watch_add(state, slice_of(id), &changed, err);
-		if (rc == RC_OK)
-			(void) printf("%s %s\n", id, changed ? "is watched from now on" : "is watched already");
-		return exit_of(rc);
-	}
-	if (strcmp(verb, "remove") == 0 && id) {
-		rc = state_watch_remove(state, slice_of(id), &changed, err);
-		if (rc == RC_OK && !changed)
-			rc = err_set(err, RC_NOT_FOUND, "'%s' is not on the watch list: `sargam watch list` shows it", id);
-		else if (rc == RC_OK)
-			(void) printf("%s is no longer watched; its data stays\n", id);
-		return exit_of(rc);
-	}
-	(void) err_set(err, RC_FATAL, "usage: sargam watch list | add PLAYLIST | remove PLAYLIST");
-	return EXIT_USAGE;
+	return exit_of(is_add ? add(state, id, err) : remove_one(state, id, err));
 }
 
 extern const struct command cmd_watch;

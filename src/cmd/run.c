@@ -102,7 +102,7 @@ enum rc run_carry_out(struct build *b, struct runlog *log, struct plan *plan, co
 	};
 	enum rc rc = runner_run(&runner, out, err);
 	pipeline_release(b->pipeline);
-	for (size_t i = 0; rc == RC_OK && i < plan->count; i++)
+	for (size_t i = 0; rc == RC_OK && i < plan->count && !app_quiet(b->app); i++)
 		if (plan->task[i].state == TASK_DONE && plan->task[i].summary[0])
 			(void) printf("%-8s %s\n", plan->task[i].spec->name, plan->task[i].summary);
 	return rc;
@@ -124,7 +124,8 @@ int run_conclude(struct build *b, const struct run_outcome *outcome, bool strict
 		               b->run_id);
 		return EXIT_FAILED;
 	}
-	(void) printf("\nThe charts: sargam chart\nSQL:        sargam query 'SELECT * FROM " WAREHOUSE_SCHEMA
+	if (!app_quiet(b->app))
+		(void) printf("\nThe charts: sargam chart\nSQL:        sargam query 'SELECT * FROM " WAREHOUSE_SCHEMA
 	              ".TRACK_INFO ORDER BY artist_name'\n");
 	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 1 << 30);
 	struct letters letters;
@@ -136,6 +137,7 @@ int run_conclude(struct build *b, const struct run_outcome *outcome, bool strict
 		return exit_of(rc);
 	if (letters.count == 0)
 		return EXIT_DONE;
-	(void) printf("Not usable: %zu things are kept with their reason: sargam dead list\n", letters.count);
+	if (!app_quiet(b->app))
+		(void) printf("Not usable: %zu things are kept with their reason: sargam dead list\n", letters.count);
 	return strict ? EXIT_DEAD_LETTERS : EXIT_DONE;
 }

@@ -127,9 +127,12 @@ static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struc
 	TRY(extract_run(&eo, &r, err));
 	out->rows = r.pages;
 	out->bytes = r.bytes;
-	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s",
+	char unread[64] = "";
+	if (r.unread)
+		(void) snprintf(unread, sizeof unread, ", %lld playlists not read, see the warnings", (long long) r.unread);
+	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s%s",
 	                (long long) r.snapshots, (long long) r.playlists, (long long) r.pages, (long long) r.known,
-	                r.failed ? ", some failed: `sargam dead list`" : "");
+	                r.failed ? ", some failed: `sargam dead list`" : "", unread);
 	return RC_OK;
 }
 

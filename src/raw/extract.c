@@ -274,6 +274,8 @@ static enum rc extract_playlist(const struct extract_options *o, struct slice pl
 	TRY_WRAP(source_snapshots(o->source, playlist_id, &scratch, &times, err), err, "source %s: playlist %.*s",
 	         source_scheme(o->source), SLICE_FMT(playlist_id));
 	TRY(raw_snapshots(o->store, playlist_id, &scratch, &known, err));
+	if (times.count == 0)
+		log_warn("extract", "playlist %.*s: the source has no snapshot of it", SLICE_FMT(playlist_id));
 	for (size_t i = 0; i < times.count; i++) {
 		if (o->stop && *o->stop)
 			return err_set(err, RC_RETRY, "stopped: run the command again to go on");
@@ -312,8 +314,9 @@ enum rc extract_run(const struct extract_options *o, struct extract_result *out,
 		}
 		if (rc == RC_OK)
 			continue;
-		log_warn("extract", "%s", why.msg); /* the other playlists go on */
-		out->failed++;
+		log_warn("extract", "%s%s", why.msg, /* the other playlists go on */
+		         o->playlist_count ? " (asked for by --playlist, the watch list or the setting playlists)" : "");
+		out->unread++;
 		if (first_rc == RC_OK) {
 			first_rc = rc;
 			first = why;

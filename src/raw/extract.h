@@ -38,6 +38,7 @@ struct extract_result {
 	int64_t playlists, snapshots, pages, bytes; /* published */
 	int64_t known;                              /* complete already */
 	int64_t failed;                             /* letters written */
+	int64_t unread;                             /* playlists the source does not have or cannot read; a warning names each */
 };
 
 MUST_USE enum rc extract_run(const struct extract_options *o, struct extract_result *out, struct err *err);

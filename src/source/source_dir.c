@@ -79,6 +79,8 @@ static enum rc dir_playlists(struct source *s, struct arena *arena, struct sourc
 			log_warn("source", "%s/%s: skipped: not a playlist's folder (letters, digits, - and _, at most %d)", d->path,
 			         names.name[i], ID_BYTES_MAX);
 	}
+	if (out->count == 0)
+		log_warn("source", "%s: holds no playlist: want <playlist id>/<YYYY-MM-DDTHH-MM-SSZ>/page-0000.json below it", d->path);
 	return RC_OK;
 }
 
