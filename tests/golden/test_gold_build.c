@@ -238,7 +238,8 @@ static void many_groups_side_by_side(void **state)
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 24);
 	struct file_names left;
 	must(file_list(home.scratch, &arena, &left, &err), &err);
-	assert_int_equal(left.count, 0);
+	for (size_t i = 0; i < left.count; i++) /* the engine's own folder stays until it is closed */
+		assert_false(slice_ends(slice_of(left.name[i]), SLICE(".parquet")));
 	history_close(&home);
 }
 
