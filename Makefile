@@ -20,7 +20,7 @@ CPPFLAGS = -D_GNU_SOURCE -Isrc -Ibuild -isystem $(DEPS)/include $(if $(BANNED),-
 CFLAGS = -std=gnu17 -g $(OPT) $(WARN) -ffunction-sections -fdata-sections -fPIE $(HARDEN)
 LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed
 LDLIBS = -Wl,--start-group $(wildcard $(DEPS)/lib/duckdb/*.a) -l:libstdc++.a -Wl,--end-group \
-	$(DEPS)/lib/libsqlite3.a -ljansson -lcrypto -lm -ldl -lpthread
+	$(DEPS)/lib/libsqlite3.a -ljansson -lcurl -lmicrohttpd -lcrypto -lm -ldl -lpthread
 
 HARDEN := -fstack-protector-strong -fstack-clash-protection
 ifeq ($(MACHINE),x86_64)

@@ -23,17 +23,30 @@
 	X(task_attempts_max,       4,               1,       100,          "attempts", "tries of one task in a run before it is dead")                          \
 	X(lock_wait_s,             600,             0,       86400,        "s",       "how long to wait for another build on the same home")                    \
 	X(incomplete_after_h,      24,              1,       8760,         "h",       "a snapshot that misses pages for this long is listed by dead list")      \
+	X(spotify_gap_ms,          100,             0,       60000,         "ms",      "pause between two requests to Spotify")                                    \
+	X(spotify_timeout_s,       30,              1,       600,           "s",       "an answer of Spotify that takes longer is given up")                        \
+	X(spotify_attempts_max,    5,               1,       100,           "attempts", "tries of one request to Spotify that fails in passing")                   \
+	X(spotify_budget_s,        300,             0,       86400,         "s",       "what a run may spend waiting for Spotify before it is deferred")            \
+	X(spotify_playlist_budget_s, 30,            0,       86400,         "s",       "what it may spend waiting for one playlist")                                \
+	X(spotify_retakes_max,     2,               0,       100,           "takes",   "how often a snapshot is taken again that changed while it was read")        \
+	X(spotify_redirect_port,   8912,            1024,    65535,         "port",    "where `sargam login` waits on 127.0.0.1 for the browser")                   \
 	X(sample_days,             72,              1,       3650,         "days",    "days of history the invented sample tells")                               \
 	X(sample_seed,             1,               0,       4294967295,   "seed",    "which invented history")
 
 /*        name                 default          help */
 #define CONFIG_STRINGS(X)                                                                                       \
-	X(source,                  "sample",        "where pages come from: sample, dir:PATH, spotify")                 \
+	X(source,                  "sample",        "where pages come from: sample, dir:PATH, spotify, archive:PATH, csv:PATH")                 \
 	X(bus,                     "sqlite",        "the topic and its subscription: sqlite, pubsub://PROJECT")         \
 	X(store,                   "",              "raw, bronze and gold objects: a folder (empty = the home), gs://BUCKET/PREFIX") \
 	X(warehouse,               "",              "a .duckdb file (empty = warehouse.duckdb in the home), bigquery://PROJECT/SPOTIFY_ANALYTICS") \
 	X(engine,                  "duckdb",        "what runs sql/gold: duckdb, spark, bigquery")                      \
 	X(chart_utc_offset,        "+00:00",        "time zone of the chart day, as +HH:MM or -HH:MM")                  \
+	X(spotify_client_id,       "",              "the app's client id (its secret: only as SARGAM_SPOTIFY_CLIENT_SECRET in the environment)") \
+	X(spotify_market,          "",              "ask for the answers of this country (IN, DE; empty = that of the user)") \
+	X(spotify_bodies,          "full",          "full = answers as they are; fields = only what the tables need")    \
+	X(spotify_api_url,         "https://api.spotify.com/v1", "the Web API, or a simulator of it")                    \
+	X(spotify_accounts_url,    "https://accounts.spotify.com", "the accounts service, or a simulator of it")         \
+	X(drift_policy,            "",              "what a drifting field means: track.popularity=warn,track.name=fail (else warn)") \
 	X(playlists,               "",              "playlist ids to follow beside the watch list, separated by commas")
 
 enum config_from { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENV, CONFIG_CLI };

@@ -1,7 +1,8 @@
 /* Source of pages: where snapshots of playlists come from.
  *
  * snapshots() names what can be had, cheaply: recorded and invented sources list their history, a live source gives one
- * snapshot, now.  fetch() reads one of them page by page: one page is in memory at a time.
+ * snapshot, now (or one that an earlier run began and this one can go on with).  fetch() reads one of them page by page: one
+ * page is in memory at a time.  taken() is told when what fetch() handed out is durable.
  *
  * Errors: RC_NOT_FOUND (no such playlist or snapshot), RC_REJECT (this playlist cannot be read; others may), RC_RETRY (with
  * retry_after_ms when the source said it), RC_FATAL (nothing can be read: bad path, bad credentials). */
@@ -27,16 +28,34 @@ struct source_sink {
 	enum rc (*object)(void *ctx, enum source_object kind, int64_t page, struct slice body, struct err *err);
 	/* A remark that belongs into the manifest ("snapshot_id changed while reading"). */
 	void (*warn)(void *ctx, const char *text);
+	/* Where imported pages come from (file, its sha256, lines or commit): a JSON object for the manifest.  At most once, before
+	 * the first object; may be NULL. */
+	void (*origin)(void *ctx, struct slice json);
+};
+
+/* Lines of an imported file that no snapshot could be made of, all of one reason. */
+struct source_broken {
+	struct slice reason; /* [a-z0-9_]+ */
+	struct slice name;   /* made of the file's content: the same file gives the same name */
+	struct slice detail; /* for people: file, how many, the first line and what is wrong with it */
+	int64_t lines;
+	struct slice bytes;  /* the lines as they stood, each after its number and a tab; the first ones when they are very many */
 };
 
 struct source;
 struct source_ops {
 	const char *scheme; /* "dir", "sample", "spotify": column `source` of bronze_snapshot */
+	bool live;          /* snapshots() observes: it names one moment, never one that was named and taken before */
 	enum rc (*playlists)(struct source *s, struct arena *arena, struct source_ids *out, struct err *err);
 	enum rc (*snapshots)(struct source *s, struct slice playlist_id, struct arena *arena, struct source_times *out,
 	                     struct err *err);
 	enum rc (*fetch)(struct source *s, struct slice playlist_id, int64_t snapshot_at, const struct source_sink *sink,
 	                 struct err *err);
+	/* Everything that fetch() handed out of this snapshot is durable, or was before.  NULL where nothing depends on it. */
+	enum rc (*taken)(struct source *s, struct slice playlist_id, int64_t snapshot_at, struct err *err);
+	/* What could not be read at all, once all snapshots are taken; what `each` answers ends it.  NULL for none. */
+	enum rc (*broken)(struct source *s, enum rc (*each)(void *ctx, const struct source_broken *b, struct err *err), void *ctx,
+	                  struct err *err);
 	void (*close)(struct source *s);
 };
 struct source {
@@ -61,9 +80,23 @@ MUST_USE static inline enum rc source_fetch(struct source *s, struct slice playl
 	assert(playlist_id.len > 0 && sink->object);
 	return s->ops->fetch(s, playlist_id, snapshot_at, sink, err);
 }
+MUST_USE static inline enum rc source_taken(struct source *s, struct slice playlist_id, int64_t snapshot_at, struct err *err)
+{
+	return s->ops->taken ? s->ops->taken(s, playlist_id, snapshot_at, err) : RC_OK;
+}
+MUST_USE static inline enum rc source_broken(struct source *s,
+                                             enum rc (*each)(void *ctx, const struct source_broken *b, struct err *err),
+                                             void *ctx, struct err *err)
+{
+	return s->ops->broken ? s->ops->broken(s, each, ctx, err) : RC_OK;
+}
 static inline const char *source_scheme(const struct source *s)
 {
 	return s->ops->scheme;
+}
+static inline bool source_is_live(const struct source *s)
+{
+	return s->ops->live;
 }
 static inline void source_close(struct source *s)
 {

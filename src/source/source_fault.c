@@ -55,12 +55,32 @@ static void fault_warn(void *ctx, const char *text)
 		t->sink->warn(t->sink->ctx, text);
 }
 
+static void fault_origin(void *ctx, struct slice json)
+{
+	struct tripping_sink *t = ctx;
+	if (t->sink->origin)
+		t->sink->origin(t->sink->ctx, json);
+}
+
 static enum rc fault_fetch(struct source *s, struct slice id, int64_t snapshot_at, const struct source_sink *sink, struct err *err)
 {
 	struct tripping_sink tripping = { fault_of(s), sink, id };
-	const struct source_sink through = { &tripping, fault_object, fault_warn };
+	const struct source_sink through = { &tripping, fault_object, fault_warn, fault_origin };
 	TRY(trip(fault_of(s), "fetch of", id, err));
 	return source_fetch(fault_of(s)->inner, id, snapshot_at, &through, err);
+}
+
+static enum rc fault_taken(struct source *s, struct slice id, int64_t snapshot_at, struct err *err)
+{
+	TRY(trip(fault_of(s), "taken of", id, err));
+	return source_taken(fault_of(s)->inner, id, snapshot_at, err);
+}
+
+static enum rc fault_broken(struct source *s, enum rc (*each)(void *ctx, const struct source_broken *b, struct err *err),
+                            void *ctx, struct err *err)
+{
+	TRY(trip(fault_of(s), "broken lines", SLICE_NULL, err));
+	return source_broken(fault_of(s)->inner, each, ctx, err);
 }
 
 static void fault_close(struct source *s)
@@ -74,8 +94,8 @@ struct source *source_fault_open(struct source *inner, int fail_at, enum rc rc)
 	struct source_fault *f = mem_alloc(sizeof *f);
 	*f = (struct source_fault){
 		.base.ops = &f->ops,
-		.ops = { .scheme = source_scheme(inner), .playlists = fault_playlists, .snapshots = fault_snapshots,
-		         .fetch = fault_fetch, .close = fault_close },
+		.ops = { .scheme = source_scheme(inner), .live = source_is_live(inner), .playlists = fault_playlists, .snapshots = fault_snapshots,
+		         .fetch = fault_fetch, .taken = fault_taken, .broken = fault_broken, .close = fault_close },
 		.inner = inner,
 		.fail_at = fail_at,
 		.rc = rc,

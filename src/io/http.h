@@ -1,0 +1,58 @@
+/* HTTP client: the only home of curl.h.
+ *
+ * One handle is one connection pool (keep-alive, HTTP/2 over TLS, compressed bodies) for one request at a time; a handle
+ * belongs to one thread at a time.  Certificates are checked.  Redirects are not followed: a token goes where it was meant to.
+ *
+ * RC_OK means that an answer came whole, whatever its status: what a status means is the caller's trade (the vendor's folder).
+ * RC_RETRY: no answer, or one that broke off (name not found, refused, reset, timed out, cut short).  RC_REJECT: the body is
+ * over the limit.  RC_FATAL: the URL is none, or the peer's certificate is not good.  Messages name the host and the path, never
+ * a header, a query or a body: those hold secrets. */
+#ifndef IO_HTTP_H
+#define IO_HTTP_H
+
+#include "base/arena.h"
+
+struct http_options {
+	int64_t connect_timeout_ms; /* until the connection stands */
+	int64_t timeout_ms;         /* until the answer is whole */
+	size_t body_limit_bytes;    /* of an answer, decompressed */
+	const char *user_agent;
+	const bool *stop;           /* when it becomes true the request under way ends (RC_RETRY); may be NULL */
+};
+struct http;
+MUST_USE enum rc http_open(const struct http_options *options, struct http **out, struct err *err);
+void http_close(struct http *h);
+static inline void http_closep(struct http **h)
+{
+	http_close(*h);
+	*h = NULL;
+}
+
+struct http_header {
+	struct slice name, value;
+};
+struct http_request {
+	const char *method; /* "GET", "POST", … */
+	const char *url;
+	const struct http_header *header; /* Accept-Encoding and User-Agent are set by the handle */
+	size_t header_count;
+	struct slice body;
+};
+struct http_response {
+	int status;
+	struct slice body;          /* decompressed; owned by the arena */
+	struct http_header *header; /* of the last answer, in its order */
+	size_t header_count;
+	int64_t elapsed_ms;
+};
+/* The arena must have room for the body; its limit is checked too. */
+MUST_USE enum rc http_send(struct http *h, const struct http_request *request, struct arena *arena, struct http_response *out,
+                           struct err *err);
+/* Names are compared without case; SLICE_NULL when absent. */
+struct slice http_response_header(const struct http_response *response, const char *name);
+
+/* "a b&c" as "a%20b%26c", and back ('+' is a space when `form`). */
+struct slice http_escape(struct slice s, struct arena *arena);
+struct slice http_unescape(struct slice s, bool form, struct arena *arena);
+
+#endif
