@@ -52,24 +52,24 @@ void hash_close(struct hash *h)
 	mem_free(h);
 }
 
-static void digest_of(struct slice bytes, unsigned char digest[static 32])
+void hash_sha256(struct slice bytes, uint8_t out[static HASH_BYTES])
 {
 	unsigned len = 0;
-	int ok = EVP_Digest(bytes.len ? bytes.ptr : "", bytes.len, digest, &len, EVP_sha256(), NULL);
-	assert(ok && len == 32);
+	int ok = EVP_Digest(bytes.len ? bytes.ptr : "", bytes.len, out, &len, EVP_sha256(), NULL);
+	assert(ok && len == HASH_BYTES);
 }
 
 void hash_sha256_hex(struct slice bytes, char out_hex[static HASH_HEX_BYTES])
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	digest_of(bytes, digest);
-	to_hex(digest, 32, out_hex);
+	unsigned char digest[HASH_BYTES];
+	hash_sha256(bytes, digest);
+	to_hex(digest, HASH_BYTES, out_hex);
 }
 
 uint64_t hash_u64(struct slice bytes)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	digest_of(bytes, digest);
+	unsigned char digest[HASH_BYTES];
+	hash_sha256(bytes, digest);
 	uint64_t x = 0;
 	for (int i = 0; i < 8; i++)
 		x = x << 8 | digest[i];

@@ -5,6 +5,7 @@
 #include "base/slice.h"
 
 #define HASH_HEX_BYTES 65 /* 64 digits and the NUL */
+#define HASH_BYTES 32
 
 /* Streaming: hash_open, hash_add…, hash_hex; hash_close takes NULL. */
 struct hash;
@@ -20,6 +21,7 @@ static inline void hash_closep(struct hash **h)
 }
 
 /* All at once. */
+void hash_sha256(struct slice bytes, uint8_t out[static HASH_BYTES]);
 void hash_sha256_hex(struct slice bytes, char out_hex[static HASH_HEX_BYTES]);
 /* 64 bits of it, for buckets (playlist_groups). */
 uint64_t hash_u64(struct slice bytes);
