@@ -10,6 +10,10 @@
 	X(pages_extracted,              COUNTER, "pages published by extract")                         \
 	X(snapshots_extracted,          COUNTER, "snapshots whose manifest was published")             \
 	X(bytes_extracted,              COUNTER, "bytes of page bodies published")                     \
+	X(spotify_requests,             COUNTER, "requests sent to Spotify's Web API")                  \
+	X(spotify_not_modified,         COUNTER, "of them answered 304: the bytes were there")         \
+	X(spotify_retries,              COUNTER, "of them sent again after an answer that was none")   \
+	X(playlists_deferred,           COUNTER, "playlists whose snapshot had to be put off")         \
 	X(messages_received,            COUNTER, "deliveries pulled by ingest")                        \
 	X(messages_acked,               COUNTER, "deliveries acknowledged after their effect was durable") \
 	X(messages_nacked,              COUNTER, "deliveries given back for a later try")              \

@@ -66,6 +66,7 @@ static struct file_info info_of(const struct stat *st)
 		.bytes = st->st_size,
 		.mtime_ns = time_ns(st->st_mtim),
 		.inode = st->st_ino,
+		.is_private = (st->st_mode & (S_IRWXG | S_IRWXO)) == 0,
 	};
 }
 
@@ -206,16 +207,31 @@ static int sync_file(const char *path)
 	return errnum ? errnum : step_fsync(fd);
 }
 
-enum rc file_replace(const char *path, struct slice bytes, struct err *err)
+/* `secret`: nobody else's at any moment; the name is the writer's alone until it is put in place. */
+static enum rc replace(const char *path, struct slice bytes, bool secret, struct err *err)
 {
 	CLEANUP(file_temp_done) struct file_temp temp = { 0 };
-	TRY(file_temp_write(path, bytes, &temp, err));
-	int errnum = step_fsync(temp.fd);
+	TRY(file_temp_write(path, secret ? SLICE("") : bytes, &temp, err));
+	int errnum = secret && fchmod(temp.fd, S_IRUSR | S_IWUSR) != 0 ? errno : 0;
+	if (!errnum && secret)
+		errnum = step_write(temp.fd, bytes);
+	if (!errnum)
+		errnum = step_fsync(temp.fd);
 	if (!errnum)
 		errnum = step_rename(temp.path, path);
 	if (!errnum)
 		errnum = sync_folder_of(path);
 	return errnum ? err_errno(err, errnum, "cannot write %s", path) : RC_OK;
+}
+
+enum rc file_replace(const char *path, struct slice bytes, struct err *err)
+{
+	return replace(path, bytes, false, err);
+}
+
+enum rc file_replace_secret(const char *path, struct slice bytes, struct err *err)
+{
+	return replace(path, bytes, true, err);
 }
 
 enum rc file_create(const char *path, struct slice bytes, bool *out_created, struct err *err)

@@ -16,6 +16,7 @@
 MUST_USE enum rc file_read(const char *path, size_t limit_bytes, struct arena *arena, struct slice *out, struct err *err);
 struct file_info {
 	bool exists, is_dir;
+	bool is_private; /* neither group nor others may do anything with it */
 	int64_t bytes, mtime_ns; /* mtime_ns is 0 for times before 1970, INT64_MAX for those after 2262 */
 	uint64_t inode;
 };
@@ -24,6 +25,8 @@ MUST_USE enum rc file_read_info(const char *path, size_t limit_bytes, struct are
                                 struct file_info *out_info, struct err *err);
 /* Durable replacement; folders are made. */
 MUST_USE enum rc file_replace(const char *path, struct slice bytes, struct err *err);
+/* The same for a secret: mode 0600 before the first byte is written. */
+MUST_USE enum rc file_replace_secret(const char *path, struct slice bytes, struct err *err);
 /* Durable creation (the name that was there before is durable then, too); *out_created = false and RC_OK when the name is taken (whatever its bytes are). */
 MUST_USE enum rc file_create(const char *path, struct slice bytes, bool *out_created, struct err *err);
 /* Move a finished file into place, replacing.  `durable`: fsync the file before and the folder after (else only the
