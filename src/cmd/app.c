@@ -3,9 +3,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "cmd/spotify_client.h"
 #include "io/file.h"
 #include "io/scratch.h"
 #include "raw/extract.h"
+#include "raw/source_memory.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -23,6 +25,8 @@ struct app {
 	struct duck *duck;
 	struct warehouse *warehouse;
 	struct scratch *scratch;
+	struct spotify_client *spotify;
+	struct raw_memory memory; /* of the live source */
 };
 
 static volatile sig_atomic_t signalled;
@@ -51,6 +55,7 @@ void app_free(struct app *app)
 	warehouse_close(app->warehouse);
 	duck_close(app->duck);
 	source_close(app->source);
+	spotify_client_close(app->spotify);
 	bus_close(app->bus);
 	store_close(app->store);
 	state_close(app->state);
@@ -133,8 +138,9 @@ static enum rc unknown(const char *what, const char *value, const char *known, s
 
 static enum rc check_backends(const struct config *c, struct err *err)
 {
-	if (strcmp(c->source, "sample") != 0 && (strncmp(c->source, "dir:", 4) != 0 || !c->source[4]))
-		return unknown("source", c->source, "sample and dir:PATH", err);
+	if (strcmp(c->source, "sample") != 0 && strcmp(c->source, "spotify") != 0 &&
+	    (strncmp(c->source, "dir:", 4) != 0 || !c->source[4]))
+		return unknown("source", c->source, "sample, dir:PATH and spotify", err);
 	if (strcmp(c->bus, "sqlite") != 0)
 		return unknown("bus", c->bus, "sqlite", err);
 	if (strstr(c->store, "://"))
@@ -237,6 +243,33 @@ enum rc app_state(struct app *app, struct state **out, struct err *err)
 	return RC_OK;
 }
 
+static enum rc check_spotify(struct app *app, struct err *err)
+{
+	if (!app->spotify)
+		TRY(spotify_client_open(app, &app->spotify, err));
+	return token_check(spotify_client_token(app->spotify), err);
+}
+
+/* It keeps what it has to remember in the store. */
+static enum rc open_spotify(struct app *app, struct err *err)
+{
+	const struct config *c = &app->config;
+	TRY(app_store(app, &app->memory.store, err));
+	TRY(app_state(app, &app->memory.state, err));
+	const struct source_spotify_options options = {
+		.api = spotify_client_api(app->spotify),
+		.clock = app_clock(app),
+		.memory = raw_source_memory(&app->memory),
+		.market = c->spotify_market,
+		.only_fields = strcmp(c->spotify_bodies, "fields") == 0,
+		.retakes_max = c->spotify_retakes_max,
+		.pages_max = c->snapshot_pages_max,
+		.page_limit_bytes = (size_t) c->page_limit_bytes,
+	};
+	app->source = source_spotify_open(&options);
+	return RC_OK;
+}
+
 enum rc app_check_source(struct app *app, struct err *err)
 {
 	const struct config *c = &app->config;
@@ -246,6 +279,8 @@ enum rc app_check_source(struct app *app, struct err *err)
 		app->source = source_sample_open((uint64_t) c->sample_seed, c->sample_days);
 		return RC_OK;
 	}
+	if (strcmp(c->source, "spotify") == 0)
+		return check_spotify(app, err);
 	assert(strncmp(c->source, "dir:", 4) == 0); /* check_backends */
 	return source_dir_open(c->source + 4, (size_t) c->page_limit_bytes, &app->source, err);
 }
@@ -258,9 +293,13 @@ enum rc app_source(struct app *app, struct source **out, struct err *err)
 	(void) snprintf(name, sizeof name, "%s", c->source);
 	if (strcmp(c->source, "sample") == 0)
 		(void) snprintf(name, sizeof name, "sample:%lld", (long long) c->sample_seed);
+	if (strcmp(c->source, "spotify") == 0 && spotify_is_simulated(c))
+		(void) snprintf(name, sizeof name, "sample:simulator"); /* invented, as the sample is */
 	TRY(app_check_source(app, err));
 	TRY(app_state(app, &state, err));
 	TRY(state_check_source(state, name, err));
+	if (!app->source)
+		TRY(open_spotify(app, err));
 	*out = app->source;
 	return RC_OK;
 }

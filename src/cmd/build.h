@@ -9,8 +9,8 @@
 
 /* --playlist, --since, --until: shared by run and extract. */
 #define BUILD_OPTIONS                                                                                             \
-	{ "source", "URI", "sample (invented), dir:PATH (recorded pages)" },                                          \
-	{ "playlist", "ID", "only this one; may be repeated (default: the watch list, else all the source has)" },    \
+	{ "source", "URI", "sample (invented), dir:PATH (recorded pages), spotify (the Web API)" },                                          \
+	{ "playlist", "ID", "only this one (id, URI or link); may be repeated (default: the watch list, else all the source has)" },    \
 	{ "since", "DATE", "only snapshots of this chart day (YYYY-MM-DD) or later" },                                \
 	{ "until", "DATE", "only snapshots of this chart day or earlier" }
 
@@ -21,6 +21,7 @@ struct build {
 	struct pipeline *pipeline;
 	struct progress *progress; /* wipe it before printing results */
 	char run_id[64];
+	bool extracted; /* the source was asked by this process */
 };
 /* Dates and the like: what is wrong with the words alone. */
 MUST_USE enum rc build_check_args(const struct args *args, struct err *err);

@@ -62,7 +62,8 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		return exit_of(rc);
 	runlog_init(&log, state, &rand);
 	rc = run_once(&b, &log, buf_slice(&run_args), from, true, &rand, &adopted, &outcome, err);
-	if (rc == RC_OK && adopted && outcome.state == RUN_DONE) /* that was yesterday's work; today's may be new */
+	bool observed = b.extracted && stage_find(from) == STAGE_extract && source_is_live(source);
+	if (rc == RC_OK && adopted && outcome.state == RUN_DONE && !observed) /* that was yesterday's work; today's may be new */
 		rc = run_once(&b, &log, buf_slice(&run_args), from, false, &rand, &adopted, &outcome, err);
 	return rc == RC_OK ? run_conclude(&b, &outcome, args_flag(args, "strict"), err) : exit_of(rc);
 }

@@ -27,6 +27,10 @@ static int run_stage(struct app *app, const struct args *args, enum stage stage,
 		return exit_of(err_wrap(err, rc, "%s", stage_info[stage].name));
 	if (!app_quiet(app))
 		(void) printf("%s: %s\n", stage_info[stage].name, result.summary);
+	if (result.deferred) {
+		(void) err_set(err, RC_RETRY, "deferred: %s", result.deferred_why);
+		return EXIT_DEFERRED;
+	}
 	return EXIT_DONE;
 }
 

@@ -69,6 +69,10 @@ static enum rc run_task(void *ctx, const char *name, int attempt UNUSED, struct 
 	out->rows = result.rows;
 	out->bytes = result.bytes;
 	(void) snprintf(out->summary, sizeof out->summary, "%s", result.summary);
+	out->deferred = result.deferred;
+	out->retry_after_ms = result.retry_after_ms;
+	memcpy(out->deferred_why, result.deferred_why, sizeof out->deferred_why);
+	b->extracted = b->extracted || stage_find(name) == STAGE_extract;
 	return RC_OK;
 }
 

@@ -124,15 +124,25 @@ static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struc
 	TRY(ports->source(ports->ctx, &eo.source, err));
 	TRY(ports->bus(ports->ctx, &eo.bus, err));
 	TRY(ports->store(ports->ctx, &eo.store, err));
+	int64_t requests = metric_get(METRIC_spotify_requests);
 	TRY(extract_run(&eo, &r, err));
+	requests = metric_get(METRIC_spotify_requests) - requests;
 	out->rows = r.pages;
 	out->bytes = r.bytes;
-	char unread[64] = "";
+	out->deferred = r.deferred > 0;
+	out->retry_after_ms = r.retry_after_ms;
+	memcpy(out->deferred_why, r.deferred_why, sizeof out->deferred_why);
+	char unread[64] = "", deferred[64] = "", asked[64] = "";
+	if (source_is_live(eo.source))
+		(void) snprintf(asked, sizeof asked, ", %lld requests (%.1f a snapshot)", (long long) requests,
+		                r.snapshots ? (double) requests / (double) r.snapshots : 0.0);
+	if (r.deferred)
+		(void) snprintf(deferred, sizeof deferred, ", %lld playlists deferred", (long long) r.deferred);
 	if (r.unread)
 		(void) snprintf(unread, sizeof unread, ", %lld playlists not read, see the warnings", (long long) r.unread);
-	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s%s",
-	                (long long) r.snapshots, (long long) r.playlists, (long long) r.pages, (long long) r.known,
-	                r.failed ? ", some failed: `sargam dead list`" : "", unread);
+	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s%s%s%s",
+	                (long long) r.snapshots, (long long) r.playlists, (long long) r.pages, (long long) r.known, asked,
+	                r.failed ? ", some failed: `sargam dead list`" : "", unread, deferred);
 	return RC_OK;
 }
 

@@ -69,6 +69,9 @@ struct pipeline_options {
 struct stage_result {
 	int64_t rows, bytes;
 	char summary[240]; /* "63 snapshots, 2 partitions built" */
+	bool deferred;     /* a part of it is left to a later run, which may come after retry_after_ms */
+	int64_t retry_after_ms;
+	char deferred_why[ERR_MSG_BYTES];
 };
 
 /* `o` must outlive it. */

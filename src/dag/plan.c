@@ -13,7 +13,7 @@ static const unsigned state_next[TASK_STATE_COUNT] = {
 	[TASK_PENDING] = 1u << TASK_RUNNING | 1u << TASK_SKIPPED,
 	[TASK_RUNNING] = 1u << TASK_DONE | 1u << TASK_WAITING | 1u << TASK_DEAD,
 	[TASK_WAITING] = 1u << TASK_RUNNING | 1u << TASK_PENDING,
-	[TASK_DONE] = 0,
+	[TASK_DONE] = 1u << TASK_PENDING,
 	[TASK_DEAD] = 1u << TASK_PENDING,
 	[TASK_SKIPPED] = 1u << TASK_PENDING,
 };
@@ -237,11 +237,21 @@ void plan_recover(struct plan *plan, int64_t now_ms)
 	}
 }
 
+/* Of a run that was deferred all is done, as far as it went. */
+static bool all_done(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->task[i].state != TASK_DONE)
+			return false;
+	return true;
+}
+
 void plan_retry(struct plan *plan)
 {
+	bool again = all_done(plan);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct task *t = &plan->task[i];
-		if (!task_may_move(t->state, TASK_PENDING))
+		if (!task_may_move(t->state, TASK_PENDING) || (t->state == TASK_DONE && !again))
 			continue;
 		task_move(t, TASK_PENDING);
 		t->attempt = 0;

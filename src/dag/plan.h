@@ -5,6 +5,7 @@
  *      |          '-> DEAD                 (RC_REJECT, or no tries left)
  *      '-> SKIPPED                         (a task it needs is DEAD or SKIPPED)
  *   DEAD, SKIPPED, WAITING -> PENDING      (a person asks for another try: `dag retry`)
+ *   DONE -> PENDING                        (the same, of a deferred run, which is done as far as it could be)
  *
  * Times are milliseconds since 1970 UTC. */
 #ifndef DAG_PLAN_H
@@ -95,7 +96,7 @@ void plan_end(struct task *t, const struct plan_verdict *verdict, int64_t now_ms
 struct plan_verdict plan_cut_off(int64_t now_ms);
 /* The process that ran this plan is gone: what it was running was cut off. */
 void plan_recover(struct plan *plan, int64_t now_ms);
-/* Everything that is not done gets a new set of tries. */
+/* Everything that is not done gets a new set of tries; when all is done, everything does. */
 void plan_retry(struct plan *plan);
 
 #endif

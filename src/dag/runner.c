@@ -14,7 +14,16 @@ static void tell(const struct runner *r, enum runner_event event, const struct t
 		r->on_event(r->ctx, event, t, wait_ms);
 }
 
-static struct plan_verdict run_task(const struct runner *r, struct task *t)
+static void note_deferral(const struct task *t, const struct task_result *result, int64_t now_ms, struct run_outcome *out)
+{
+	if (!result->deferred || out->retry_at_ms)
+		return;
+	out->task = t->spec->name;
+	out->retry_at_ms = now_ms + result->retry_after_ms;
+	(void) snprintf(out->error, sizeof out->error, "%s: %s", t->spec->name, result->deferred_why);
+}
+
+static struct plan_verdict run_task(const struct runner *r, struct task *t, struct run_outcome *out)
 {
 	struct task_result result = { 0 };
 	struct err err = { 0 };
@@ -33,6 +42,8 @@ static struct plan_verdict run_task(const struct runner *r, struct task *t)
 	t->bytes = result.bytes;
 	result.summary[sizeof result.summary - 1] = '\0';
 	memcpy(t->summary, result.summary, sizeof t->summary);
+	if (rc == RC_OK)
+		note_deferral(t, &result, now_ms, out);
 	return verdict;
 }
 
@@ -46,8 +57,8 @@ static void blame(struct run_outcome *out, enum run_state state, const struct ta
 /* Nothing can run any more: done, unless a task is dead. */
 static void conclude(const struct plan *plan, struct run_outcome *out)
 {
-	out->state = RUN_DONE;
-	for (size_t i = 0; i < plan->count && out->state == RUN_DONE; i++)
+	out->state = out->retry_at_ms ? RUN_DEFERRED : RUN_DONE;
+	for (size_t i = 0; i < plan->count && out->state != RUN_FAILED; i++)
 		if (plan->task[i].state == TASK_DEAD)
 			blame(out, RUN_FAILED, &plan->task[i]);
 }
@@ -73,7 +84,7 @@ static enum rc carry_out(const struct runner *r, struct run_outcome *out, struct
 		if (t->attempt > 1)
 			metric_add(METRIC_task_retries, 1);
 		tell(r, RUNNER_STARTED, t, 0);
-		struct plan_verdict verdict = run_task(r, t);
+		struct plan_verdict verdict = run_task(r, t, out);
 		tell(r, RUNNER_ENDED, t, 0);
 		if (verdict.run != PLAN_GO_ON) {
 			blame(out, verdict.run == PLAN_DEFER ? RUN_DEFERRED : RUN_FAILED, t);

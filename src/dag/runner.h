@@ -11,6 +11,10 @@
 struct task_result {
 	int64_t rows, bytes;
 	char summary[TASK_SUMMARY_BYTES]; /* what changed, for people */
+	/* Done as far as it could be, a part is left to a later run: those that need it go on, the run ends as DEFERRED. */
+	bool deferred;
+	int64_t retry_after_ms;
+	char deferred_why[ERR_MSG_BYTES];
 };
 enum runner_event { RUNNER_STARTED, RUNNER_ENDED, RUNNER_WAITS };
 

@@ -31,6 +31,7 @@ struct shot {
 	size_t warning_cap;
 	int64_t items;
 	bool unreadable;
+	bool sink_failed, source_failed; /* who ended the fetch */
 };
 
 static void shot_done(struct shot *s)
@@ -151,9 +152,8 @@ static enum rc add_page(struct shot *s, int64_t number, struct slice body, struc
 	return RC_OK;
 }
 
-static enum rc on_object(void *ctx, enum source_object kind, int64_t page, struct slice body, struct err *err)
+static enum rc take_object(struct shot *s, enum source_object kind, int64_t page, struct slice body, struct err *err)
 {
-	struct shot *s = ctx;
 	if (body.len > s->o->page_limit_bytes)
 		return err_set(err, RC_REJECT, "%zu bytes are over the limit of %zu (page_limit_bytes)", body.len,
 		               s->o->page_limit_bytes);
@@ -170,6 +170,14 @@ static enum rc on_object(void *ctx, enum source_object kind, int64_t page, struc
 	return add_message(s, "playlist", body, m->playlist_sha256, &msg, err);
 }
 
+static enum rc on_object(void *ctx, enum source_object kind, int64_t page, struct slice body, struct err *err)
+{
+	struct shot *s = ctx;
+	enum rc rc = take_object(s, kind, page, body, err);
+	s->sink_failed = rc != RC_OK;
+	return rc;
+}
+
 /* Remarks every source deserves; a smaller shortfall than bronze refuses is kept with a warning. */
 static void remark(struct shot *s)
 {
@@ -184,11 +192,18 @@ static void remark(struct shot *s)
 		warn(s, "snapshot_id changed between the first and the last page");
 }
 
+static void last_id(void *ctx, struct slice snapshot_id)
+{
+	note_snapshot_id(ctx, snapshot_id, false);
+}
+
 static enum rc take(struct shot *s, struct err *err)
 {
-	const struct source_sink sink = { .ctx = s, .object = on_object, .warn = warn };
+	const struct source_sink sink = { .ctx = s, .object = on_object, .warn = warn, .last_id = last_id };
 	struct manifest *m = &s->manifest;
-	TRY(source_fetch(s->o->source, m->playlist_id, m->snapshot_at, &sink, err));
+	enum rc rc = source_fetch(s->o->source, m->playlist_id, m->snapshot_at, &sink, err);
+	s->source_failed = rc != RC_OK && !s->sink_failed;
+	TRY(rc);
 	if (m->page_count == 0)
 		return err_set(err, RC_REJECT, "the snapshot has no page");
 	remark(s);
@@ -203,20 +218,27 @@ static enum rc take(struct shot *s, struct err *err)
 	return flush(s, err);
 }
 
+/* A live source that cannot read a playlist today cannot tomorrow: one letter for all days. */
+static struct letter failure_letter(const struct shot *s, const char *why, struct arena *arena)
+{
+	const struct manifest *m = &s->manifest;
+	bool live = source_is_live(s->o->source);
+	return (struct letter){
+		.reason = SLICE("extract_failed"),
+		.name = live ? m->playlist_id : letter_snapshot_name(m->playlist_id, m->snapshot_at, arena),
+		.detail = slice_of(why),
+		.kind = LETTER_EXTRACT,
+		.playlist_id = m->playlist_id,
+		.has_snapshot_at = !live,
+		.snapshot_at = live ? 0 : m->snapshot_at,
+	};
+}
+
 /* Not lost silently: a letter for people, a message for whoever listens. */
 static enum rc report_failure(struct shot *s, const char *why, struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
-	struct manifest *m = &s->manifest;
-	struct letter l = {
-		.reason = SLICE("extract_failed"),
-		.name = letter_snapshot_name(m->playlist_id, m->snapshot_at, &scratch),
-		.detail = slice_of(why),
-		.kind = LETTER_EXTRACT,
-		.playlist_id = m->playlist_id,
-		.has_snapshot_at = true,
-		.snapshot_at = m->snapshot_at,
-	};
+	const struct letter l = failure_letter(s, why, &scratch);
 	bool is_new;
 	TRY(quarantine_put(s->o->store, &l, SLICE_NULL, &is_new, err));
 	s->message_count = 0; /* its pages were not published yet, or will be ignored without a manifest */
@@ -229,6 +251,34 @@ static enum rc report_failure(struct shot *s, const char *why, struct err *err)
 	struct bus_message *msg;
 	TRY(add_message(s, "extract_failed", slice_of(why), sha256, &msg, err));
 	return flush(s, err);
+}
+
+/* Another run goes on with it; the first reason is as good as all. */
+static enum rc defer(struct extract_result *out, const struct err *why)
+{
+	if (strcmp(out->deferred_why, why->msg) != 0)
+		log_warn("extract", "deferred: %s", why->msg);
+	if (out->deferred++ == 0)
+		(void) snprintf(out->deferred_why, sizeof out->deferred_why, "%s", why->msg);
+	if (why->retry_after_ms > out->retry_after_ms)
+		out->retry_after_ms = why->retry_after_ms;
+	metric_add(METRIC_playlists_deferred, 1);
+	return RC_OK;
+}
+
+/* A live source has waited already; only a stop or a fault on our side ends the stage. */
+static bool is_deferral(const struct extract_options *o, enum rc rc)
+{
+	return rc == RC_RETRY && source_is_live(o->source) && !(o->stop && *o->stop);
+}
+
+/* Durable on the bus: the source may let go of what it kept, and a letter of former days is out of date. */
+static enum rc settle_live(struct shot *s, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
+	const struct letter l = failure_letter(s, "", &scratch);
+	TRY(source_taken(s->o->source, s->manifest.playlist_id, s->manifest.snapshot_at, err));
+	return quarantine_remove(s->o->store, &l, err);
 }
 
 static enum rc extract_snapshot(const struct extract_options *o, struct slice playlist_id, int64_t snapshot_at,
@@ -244,16 +294,21 @@ static enum rc extract_snapshot(const struct extract_options *o, struct slice pl
 		              .source = slice_of(source_scheme(o->source)) },
 	};
 	struct err why = { 0 };
+	bool live = source_is_live(o->source);
 	enum rc rc = take(&s, &why);
 	if (rc == RC_OK) {
 		result->snapshots++;
 		metric_add(METRIC_snapshots_extracted, 1);
-		return RC_OK;
+		return live ? settle_live(&s, err) : RC_OK;
 	}
 	if (rc == RC_REJECT || rc == RC_NOT_FOUND) {
-		log_warn("extract", "%.*s at %s: %s", SLICE_FMT(playlist_id), time_rfc3339(snapshot_at).s, why.msg);
-		return report_failure(&s, why.msg, err);
+		if (!live)
+			log_warn("extract", "%.*s at %s: %s", SLICE_FMT(playlist_id), time_rfc3339(snapshot_at).s, why.msg);
+		TRY(report_failure(&s, why.msg, err));
+		return live ? err_set(err, rc, "playlist %.*s: %s", SLICE_FMT(playlist_id), why.msg) : RC_OK;
 	}
+	if (s.source_failed && is_deferral(o, rc))
+		return defer(result, &why);
 	if (err)
 		*err = why;
 	return err_wrap(err, rc, "extract %.*s at %s", SLICE_FMT(playlist_id), time_rfc3339(snapshot_at).s);
@@ -263,6 +318,34 @@ static bool in_range(const struct extract_options *o, int64_t snapshot_at)
 {
 	int64_t day = time_day_number(snapshot_at, o->chart_offset_s);
 	return (!o->has_since || day >= o->since_day) && (!o->has_until || day <= o->until_day);
+}
+
+/* A live source names one moment: now, or that of a snapshot which it goes on with. */
+static enum rc extract_live(const struct extract_options *o, struct slice playlist_id, struct extract_result *result, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new((size_t) 16 << 20);
+	struct source_times times;
+	struct raw_snapshot there = { 0 };
+	struct err why = { 0 };
+	int64_t deferred = result->deferred;
+	enum rc named = source_snapshots(o->source, playlist_id, &scratch, &times, &why);
+	if (is_deferral(o, named))
+		return defer(result, &why);
+	if (named != RC_OK)
+		return err_set(err, named, "playlist %.*s: %s", SLICE_FMT(playlist_id), why.msg);
+	for (size_t i = 0; i < times.count; i++) {
+		enum rc rc = raw_snapshot_look(o->store, playlist_id, times.unix_s[i], &there, err);
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
+			return rc;
+		if (rc == RC_NOT_FOUND || !there.complete) {
+			TRY(extract_snapshot(o, playlist_id, times.unix_s[i], result, err));
+			continue;
+		}
+		result->known++; /* a process that died after it was published had no time to say so */
+		TRY(source_taken(o->source, playlist_id, times.unix_s[i], err));
+	}
+	result->playlists += result->deferred == deferred;
+	return RC_OK;
 }
 
 static enum rc extract_playlist(const struct extract_options *o, struct slice playlist_id, struct extract_result *result,
@@ -302,11 +385,22 @@ enum rc extract_run(const struct extract_options *o, struct extract_result *out,
 		TRY_WRAP(source_playlists(o->source, &scratch, &ids, err), err, "source %s", source_scheme(o->source));
 	struct err first = { 0 };
 	enum rc first_rc = RC_OK;
+	bool live = source_is_live(o->source);
+	struct slice *sorted = arena_alloc_array(&scratch, ids.count, sizeof *sorted);
+	for (size_t i = 0; i < ids.count; i++)
+		sorted[i] = arena_copy(&scratch, ids.id[i]); /* terminated, for the progress line */
+	ids.id = sorted;
+	TRY(source_order(o->source, &ids, err));
 	for (size_t i = 0; i < ids.count; i++) {
-		struct slice id = arena_copy(&scratch, ids.id[i]); /* terminated, for the progress line */
+		struct slice id = ids.id[i];
 		struct err why = { 0 };
-		enum rc rc = playlist_id_ok(id) ? extract_playlist(o, id, out, &why)
-		                                : err_set(&why, RC_REJECT, "'%.*s' is no playlist id", SLICE_FMT(id));
+		bool stopped = o->stop && *o->stop;
+		enum rc rc = stopped              ? err_set(&why, RC_RETRY, "stopped: run the command again to go on")
+		             : !playlist_id_ok(id) ? err_set(&why, RC_REJECT, "'%.*s' is no playlist id", SLICE_FMT(id))
+		             : live                ? extract_live(o, id, out, &why)
+		                                   : extract_playlist(o, id, out, &why);
+		if (live && o->on_progress)
+			o->on_progress(o->ctx, i + 1, ids.count, id.ptr);
 		if (rc == RC_RETRY || rc == RC_FATAL) {
 			if (err)
 				*err = why;
@@ -322,7 +416,8 @@ enum rc extract_run(const struct extract_options *o, struct extract_result *out,
 			first = why;
 		}
 	}
-	if (first_rc != RC_OK && out->playlists == 0 && err)
+	bool nothing = out->playlists == 0 && out->deferred == 0;
+	if (first_rc != RC_OK && nothing && err)
 		*err = first;
-	return out->playlists == 0 ? first_rc : RC_OK;
+	return nothing ? first_rc : RC_OK;
 }

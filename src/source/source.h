@@ -31,6 +31,8 @@ struct source_sink {
 	/* Where imported pages come from (file, its sha256, lines or commit): a JSON object for the manifest.  At most once, before
 	 * the first object; may be NULL. */
 	void (*origin)(void *ctx, struct slice json);
+	/* The playlist's snapshot_id after the last page, when it is another than before the first; may be NULL. */
+	void (*last_id)(void *ctx, struct slice snapshot_id);
 };
 
 /* Lines of an imported file that no snapshot could be made of, all of one reason. */
@@ -53,6 +55,8 @@ struct source_ops {
 	                 struct err *err);
 	/* Everything that fetch() handed out of this snapshot is durable, or was before.  NULL where nothing depends on it. */
 	enum rc (*taken)(struct source *s, struct slice playlist_id, int64_t snapshot_at, struct err *err);
+	/* Puts first what has waited longest; NULL: as they are. */
+	enum rc (*order)(struct source *s, struct source_ids *inout, struct err *err);
 	/* What could not be read at all, once all snapshots are taken; what `each` answers ends it.  NULL for none. */
 	enum rc (*broken)(struct source *s, enum rc (*each)(void *ctx, const struct source_broken *b, struct err *err), void *ctx,
 	                  struct err *err);
@@ -83,6 +87,10 @@ MUST_USE static inline enum rc source_fetch(struct source *s, struct slice playl
 MUST_USE static inline enum rc source_taken(struct source *s, struct slice playlist_id, int64_t snapshot_at, struct err *err)
 {
 	return s->ops->taken ? s->ops->taken(s, playlist_id, snapshot_at, err) : RC_OK;
+}
+MUST_USE static inline enum rc source_order(struct source *s, struct source_ids *inout, struct err *err)
+{
+	return s->ops->order ? s->ops->order(s, inout, err) : RC_OK;
 }
 MUST_USE static inline enum rc source_broken(struct source *s,
                                              enum rc (*each)(void *ctx, const struct source_broken *b, struct err *err),
@@ -118,6 +126,37 @@ MUST_USE enum rc source_dir_open(const char *path, size_t page_limit_bytes, stru
 struct source *source_sample_open(uint64_t seed, int64_t days);
 struct world;
 struct source *source_world_open(struct world *world, size_t limit);
+
+/* What a live source remembers between runs, wherever the next one runs: small bodies by name (raw/source_memory.h keeps them
+ * in the store), and what earlier snapshots hold. */
+struct source_memory {
+	void *ctx;
+	/* SLICE_NULL when there is none. */
+	enum rc (*get)(void *ctx, const char *name, struct arena *arena, struct slice *out, struct err *err);
+	enum rc (*put)(void *ctx, const char *name, struct slice body, struct err *err); /* durable */
+	enum rc (*forget)(void *ctx, const char *name, struct err *err);
+	/* The second a snapshot of the playlist may bear: now, or one more than the last. */
+	enum rc (*next_at)(void *ctx, struct slice playlist_id, int64_t now_s, int64_t *out_at, struct err *err);
+	/* The body of an object of an earlier snapshot; RC_NOT_FOUND when it is gone or has other bytes. */
+	enum rc (*object)(void *ctx, enum source_object kind, struct slice playlist_id, int64_t snapshot_at, int64_t page,
+	                  const char *sha256_hex, struct arena *arena, struct slice *out, struct err *err);
+};
+
+/* Playlists of Spotify's Web API.  snapshots() names now, or the moment of a snapshot that an earlier run could not finish: it
+ * is gone on with for an hour while the playlist stays what it was.  RC_RETRY means deferred: the waits that a run may make
+ * are behind it, what was read so far is remembered.  playlists() names none: what to follow is the watch list's trade. */
+struct spotify_api;
+struct clock;
+struct source_spotify_options {
+	struct spotify_api *api; /* not owned */
+	struct clock *clock;
+	struct source_memory memory;
+	const char *market;      /* "" for none */
+	bool only_fields;        /* bodies with what the tables need only */
+	int64_t retakes_max, pages_max;
+	size_t page_limit_bytes;
+};
+struct source *source_spotify_open(const struct source_spotify_options *o);
 /* From memory, for tests: bodies are copied. */
 struct source *source_mem_open(void);
 void source_mem_add(struct source *s, struct slice playlist_id, int64_t snapshot_at, enum source_object kind, int64_t page,

@@ -62,10 +62,17 @@ static void fault_origin(void *ctx, struct slice json)
 		t->sink->origin(t->sink->ctx, json);
 }
 
+static void fault_last_id(void *ctx, struct slice snapshot_id)
+{
+	struct tripping_sink *t = ctx;
+	if (t->sink->last_id)
+		t->sink->last_id(t->sink->ctx, snapshot_id);
+}
+
 static enum rc fault_fetch(struct source *s, struct slice id, int64_t snapshot_at, const struct source_sink *sink, struct err *err)
 {
 	struct tripping_sink tripping = { fault_of(s), sink, id };
-	const struct source_sink through = { &tripping, fault_object, fault_warn, fault_origin };
+	const struct source_sink through = { &tripping, fault_object, fault_warn, fault_origin, fault_last_id };
 	TRY(trip(fault_of(s), "fetch of", id, err));
 	return source_fetch(fault_of(s)->inner, id, snapshot_at, &through, err);
 }
@@ -74,6 +81,12 @@ static enum rc fault_taken(struct source *s, struct slice id, int64_t snapshot_a
 {
 	TRY(trip(fault_of(s), "taken of", id, err));
 	return source_taken(fault_of(s)->inner, id, snapshot_at, err);
+}
+
+static enum rc fault_order(struct source *s, struct source_ids *inout, struct err *err)
+{
+	TRY(trip(fault_of(s), "order", SLICE_NULL, err));
+	return source_order(fault_of(s)->inner, inout, err);
 }
 
 static enum rc fault_broken(struct source *s, enum rc (*each)(void *ctx, const struct source_broken *b, struct err *err),
@@ -95,7 +108,7 @@ struct source *source_fault_open(struct source *inner, int fail_at, enum rc rc)
 	*f = (struct source_fault){
 		.base.ops = &f->ops,
 		.ops = { .scheme = source_scheme(inner), .live = source_is_live(inner), .playlists = fault_playlists, .snapshots = fault_snapshots,
-		         .fetch = fault_fetch, .taken = fault_taken, .broken = fault_broken, .close = fault_close },
+		         .fetch = fault_fetch, .taken = fault_taken, .order = fault_order, .broken = fault_broken, .close = fault_close },
 		.inner = inner,
 		.fail_at = fail_at,
 		.rc = rc,

@@ -64,6 +64,11 @@ void spotify_set_not_before(struct spotify_api *a, int64_t ms, const char *why)
 	(void) snprintf(a->why, sizeof a->why, "%s", why);
 }
 
+const char *spotify_why(const struct spotify_api *a)
+{
+	return a->why;
+}
+
 struct spotify_counts spotify_counts(const struct spotify_api *a)
 {
 	return a->counts;
@@ -130,7 +135,7 @@ static enum rc not_yet(struct spotify_api *a, int64_t now_ms, struct err *err)
 	return RC_RETRY;
 }
 
-static enum rc check_allowed(struct spotify_api *a, struct err *err)
+enum rc spotify_allowed(struct spotify_api *a, struct err *err)
 {
 	int64_t now_ms = clock_now_ms(a->o.clock);
 	if (stopped(a))
@@ -301,7 +306,7 @@ enum rc spotify_get(struct spotify_api *a, const struct spotify_request *rq, str
 	while (again && rc == RC_OK) {
 		struct http_response r;
 		struct err why = { 0 };
-		rc = check_allowed(a, err);
+		rc = spotify_allowed(a, err);
 		if (rc != RC_OK)
 			break;
 		rc = send_once(a, &s, &r, &why);

@@ -53,6 +53,9 @@ void spotify_next_playlist(struct spotify_api *a);
 /* Milliseconds since 1970 UTC; 0 when nothing forbids a request.  Set: learned in an earlier run. */
 int64_t spotify_not_before(const struct spotify_api *a);
 void spotify_set_not_before(struct spotify_api *a, int64_t ms, const char *why);
+const char *spotify_why(const struct spotify_api *a); /* of not_before */
+/* RC_RETRY, with the wait, when a request may not go out now. */
+MUST_USE enum rc spotify_allowed(struct spotify_api *a, struct err *err);
 
 struct spotify_counts {
 	int64_t requests, not_modified, retries, waited_ms; /* requests of the API; those for tokens are the keeper's */

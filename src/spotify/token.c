@@ -118,6 +118,16 @@ static enum rc no_credentials(struct err *err)
 	               "Without any: `sargam import archive PATH`");
 }
 
+enum rc token_check(struct token_keeper *t, struct err *err)
+{
+	enum token_kind kind;
+	const char *id;
+	TRY(token_look(t, &kind, &id, err));
+	if (kind == TOKEN_USER && !id[0])
+		return err_set(err, RC_FATAL, "Spotify: a refresh token without its app: set spotify_client_id");
+	return kind == TOKEN_NONE ? no_credentials(err) : RC_OK;
+}
+
 /* --- asking ------------------------------------------------------------------------------------------------- */
 
 struct grant {
@@ -294,22 +304,11 @@ static enum rc app_token(struct token_keeper *t, struct err *err)
 
 enum rc token_get(struct token_keeper *t, struct arena *arena, struct slice *out, struct err *err)
 {
-	enum token_kind kind;
-	const char *id;
 	if (!t->loaded)
-		TRY(token_look(t, &kind, &id, err));
-	TRY(check_same_app(t, err));
-	if (refresh_token(t)[0]) {
-		if (!client_id(t)[0])
-			return err_set(err, RC_FATAL, "Spotify: a refresh token without its app: set spotify_client_id");
-		TRY(user_token(t, err));
-		*out = arena_copy(arena, slice_of(t->file.access_token));
-		return RC_OK;
-	}
-	if (!t->client_id[0] || !t->client_secret[0])
-		return no_credentials(err);
-	TRY(app_token(t, err));
-	*out = arena_copy(arena, slice_of(t->app_token));
+		TRY(token_check(t, err));
+	bool user = refresh_token(t)[0] != '\0';
+	TRY(user ? user_token(t, err) : app_token(t, err));
+	*out = arena_copy(arena, slice_of(user ? t->file.access_token : t->app_token));
 	return RC_OK;
 }
 

@@ -29,6 +29,8 @@ void token_close(struct token_keeper *t); /* takes NULL; wipes what it held */
 enum token_kind { TOKEN_NONE, TOKEN_APP, TOKEN_USER };
 /* What there is to work with; reads the file.  `out_client_id` (owned by the keeper) is "" when unknown. */
 MUST_USE enum rc token_look(struct token_keeper *t, enum token_kind *out_kind, const char **out_client_id, struct err *err);
+/* RC_FATAL, with what to do, when there is nothing to work with. */
+MUST_USE enum rc token_check(struct token_keeper *t, struct err *err);
 /* One that is good for at least a minute. */
 MUST_USE enum rc token_get(struct token_keeper *t, struct arena *arena, struct slice *out_token, struct err *err);
 /* The API did not take it: the next token_get() asks for another. */

@@ -53,7 +53,7 @@ static void a_task_moves_only_as_the_table_says(void **unused UNUSED)
 		[TASK_PENDING] = "RUNNING SKIPPED",
 		[TASK_RUNNING] = "WAITING DONE DEAD",
 		[TASK_WAITING] = "RUNNING PENDING",
-		[TASK_DONE] = "",
+		[TASK_DONE] = "PENDING",
 		[TASK_DEAD] = "PENDING",
 		[TASK_SKIPPED] = "PENDING",
 	};
