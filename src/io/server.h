@@ -1,8 +1,8 @@
 /* HTTP server: the only home of microhttpd.h.  HTTP/1.1 with keep-alive; a thread per connection, so a handler may wait.
  *
- * It listens on loopback only.  Refused before the handler is asked: a body over the limit (413), a head over the limit (431
- * or 414), Content-Length together with Transfer-Encoding (400), more connections than allowed (closed).  A client that
- * says nothing for idle_timeout_s is dropped. */
+ * It listens on 127.0.0.1 only.  Refused before the handler is asked: a body over the limit (413), a head over the limit (431,
+ * or 414 for the address alone), Content-Length together with Transfer-Encoding or given twice, a NUL in the address, no Host
+ * (400), more connections than allowed (closed).  A client that says nothing for idle_timeout_s is dropped. */
 #ifndef IO_SERVER_H
 #define IO_SERVER_H
 
@@ -10,13 +10,17 @@
 
 struct server_request {
 	const char *method, *path; /* path: decoded, without the query */
+	const char *target;        /* as it was sent: path and query, nothing decoded */
 	struct slice body;
 	struct arena *arena;       /* of this request: for the reply */
 	void *connection;          /* private */
 };
-/* NULL when absent.  Header names without case; a query value is decoded, "" when there is only a name. */
+/* NULL when absent.  Header names without case; a query value is decoded, "" when there is only a name.  Any bytes but NUL: what
+ * must be UTF-8 is checked by the caller. */
 const char *server_header(const struct server_request *rq, const char *name);
 const char *server_query(const struct server_request *rq, const char *name);
+/* A field of a body that is application/x-www-form-urlencoded, decoded; NULL when absent, or when it holds NUL. */
+const char *server_form(const struct server_request *rq, const char *name);
 
 struct server_reply_header {
 	const char *name, *value;
@@ -38,11 +42,12 @@ struct server_reply {
 		size_t pause_bytes;
 	} wrong;
 };
+/* Keeps the pointers.  A value with a line break makes the answer a 500. */
 void server_reply_header(struct server_reply *reply, const char *name, const char *value);
 
 struct server_options {
 	const char *what;           /* for messages: "simulator", "login" */
-	int port;                   /* 0 = any free one */
+	int port;		   /* 0 = any free one */
 	int connections_max;
 	size_t body_limit_bytes, head_limit_bytes;
 	int idle_timeout_s;
@@ -54,7 +59,7 @@ struct server;
 /* RC_FATAL when the port is taken (the message names it). */
 MUST_USE enum rc server_open(const struct server_options *options, struct server **out, struct err *err);
 int server_port(const struct server *s);
-/* Stops listening, lets answers under way end, closes. */
+/* Stops listening, lets answers under way end (what they would still wait is left out), closes. */
 void server_close(struct server *s);
 static inline void server_closep(struct server **s)
 {
