@@ -143,8 +143,11 @@ MUST_USE enum rc world_write_recorded(const struct world *w, const char *dir, si
 #define WORLD_SAMPLE_LIMIT 50
 struct world *world_sample_open(uint64_t seed, int64_t days);
 
-/* A world for tests: `playlists` lists of about `size` items, several to a pool, each with habits of its own, all of them
- * nasty; with four or more, one is empty. */
+/* `playlists` lists of about `size` items (the first of just so many, give or take the tenth that every list wobbles by), several
+ * to a pool, each with habits of its own.  Tame ones change and nothing else: lists 1, 2, 4, 5, … are those of the user
+ * "sargam_sample", 3, 6, … of another one, 9, 18, … of Spotify.  Nasty ones, for tests, have every kind of event besides; with four or
+ * more, one is empty. */
+struct world *world_lists_open(uint64_t seed, int64_t days, size_t playlists, int64_t size, bool nasty);
 struct world *world_nasty_open(uint64_t seed, int64_t days, size_t playlists, int64_t size);
 
 #endif

@@ -356,9 +356,9 @@ static void added(const struct world_chart *c, const struct world_track *t, stru
 	ADD(b, "},");
 }
 
-void world_item_json(const struct world_chart *c, size_t position, struct world_track *scratch, struct buf *b)
+void world_slot_json(const struct world_chart *c, const struct world_slot *s, size_t position, struct world_track *scratch,
+                     struct buf *b)
 {
-	const struct world_slot *s = &c->slot[position - 1];
 	if (s->kind == WORLD_NULL_ENTRY) {
 		ADD(b, "null");
 		return;
@@ -382,4 +382,9 @@ void world_item_json(const struct world_chart *c, size_t position, struct world_
 		ADD(b, ",");
 	}
 	buf_adds(b, s->kind == WORLD_NULL_ITEM ? "\"video_thumbnail\":null}" : "\"video_thumbnail\":{\"url\":null}}");
+}
+
+void world_item_json(const struct world_chart *c, size_t position, struct world_track *scratch, struct buf *b)
+{
+	world_slot_json(c, &c->slot[position - 1], position, scratch, b);
 }

@@ -41,16 +41,14 @@ void world_page(const struct world_chart *c, size_t offset, size_t limit, struct
 	mem_free(scratch);
 }
 
-static void snapshot_id(const struct world_chart *c, struct buf *b)
+void world_snapshot_id(const struct world_chart *c, uint64_t edit, char out[static WORLD_SNAPSHOT_ID_BYTES])
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	struct rand_gen g = rand_new(world_draw(c->w->seed, DRAW_SNAPSHOT_ID, c->playlist, (uint64_t) c->unix_s));
-	char id[33];
-	for (size_t i = 0; i < sizeof id - 1; i++)
-		id[i] = digits[rand_next(&g) & 63];
-	memcpy(id, "AAAA", 4);
-	id[sizeof id - 1] = '\0';
-	world_string_json(slice_of(id), false, b);
+	struct rand_gen g = rand_new(world_draw(c->w->seed, DRAW_SNAPSHOT_ID, c->playlist, (uint64_t) c->unix_s) + edit);
+	for (size_t i = 0; i < WORLD_SNAPSHOT_ID_BYTES - 1; i++)
+		out[i] = digits[rand_next(&g) & 63];
+	memcpy(out, "AAAA", 4);
+	out[WORLD_SNAPSHOT_ID_BYTES - 1] = '\0';
 }
 
 void world_playlist_json(const struct world_chart *c, struct buf *b)
@@ -70,7 +68,8 @@ void world_playlist_json(const struct world_chart *c, struct buf *b)
 	buf_addf(b, ",\"external_urls\":{\"spotify\":\"https://open.spotify.com/user/%s\"}", p->owner_id);
 	buf_addf(b, ",\"href\":\"https://api.spotify.com/v1/users/%s\",\"id\":\"%s\"", p->owner_id, p->owner_id);
 	buf_addf(b, ",\"type\":\"user\",\"uri\":\"spotify:user:%s\"}", p->owner_id);
-	ADD(b, ",\"primary_color\":null,\"public\":true,\"snapshot_id\":");
-	snapshot_id(c, b);
+	char snapshot_id[WORLD_SNAPSHOT_ID_BYTES];
+	world_snapshot_id(c, 0, snapshot_id);
+	buf_addf(b, ",\"primary_color\":null,\"public\":true,\"snapshot_id\":\"%s\"", snapshot_id);
 	buf_addf(b, ",\"type\":\"playlist\",\"uri\":\"spotify:playlist:%s\"}", p->id);
 }

@@ -139,8 +139,16 @@ void name_album(uint64_t h, struct world_text *out);
 void name_episode(uint64_t h, struct world_text *out);
 void name_show(uint64_t h, struct world_text *out);
 
+/* world_page.c */
+#define WORLD_SNAPSHOT_ID_BYTES 33
+/* Another one for every snapshot, and for every edit of it. */
+void world_snapshot_id(const struct world_chart *c, uint64_t edit, char out[static WORLD_SNAPSHOT_ID_BYTES]);
+
 /* world_item.c */
 void world_item_json(const struct world_chart *c, size_t position, struct world_track *scratch, struct buf *out);
+/* As if `s` stood there. */
+void world_slot_json(const struct world_chart *c, const struct world_slot *s, size_t position, struct world_track *scratch,
+                     struct buf *out);
 void world_string_json(struct slice s, bool ascii, struct buf *out);
 
 #endif

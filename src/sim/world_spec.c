@@ -1,4 +1,4 @@
-/* The two ready-made worlds: the bundled sample and the nasty ones of the tests. */
+/* The ready-made worlds: the bundled sample, and lists in any number, tame or nasty. */
 #include "base/mem.h"
 #include "sim/world_private.h"
 
@@ -85,23 +85,16 @@ struct playlist_text {
 	char id[WORLD_ID_BYTES], name[PLAYLIST_TEXT_BYTES], later_name[PLAYLIST_TEXT_BYTES];
 };
 
-static void nasty_playlist(uint64_t seed, size_t i, size_t count, int64_t size, struct playlist_text *text, struct world_playlist *p)
+/* What tame and nasty lists have in common: `h` is the draw of the list. */
+static void some_playlist(uint64_t h, size_t i, int64_t size, const struct playlist_text *text, struct world_playlist *p)
 {
 	static const int64_t tastes[] = { 0, 400, 900 }, holds[] = { 1, 1, 2, 5 };
-	uint64_t h = world_draw(seed, DRAW_PLAYLIST, i, 0);
-	world_id(seed, DRAW_PLAYLIST, i, 1, text->id);
-	(void) snprintf(text->name, sizeof text->name, "List \"%zu\", रोज़", i);
-	(void) snprintf(text->later_name, sizeof text->later_name, "List %zu \\ renamed", i);
 	int64_t some = size * (int64_t) (60 + h % 81) / 100;
 	if (some < 1 || i == 0)
 		some = size;
-	if (count >= 4 && i == count - 1)
-		some = 0;
 	*p = (struct world_playlist){
 		.id = text->id,
 		.name = text->name,
-		.later_name = h >> 8 & 1 ? text->later_name : NULL,
-		.rename_day = (int64_t) (h >> 9 & 31),
 		.owner_id = "sargam_sample",
 		.owner_name = "Sargam Sample",
 		.description = "",
@@ -110,27 +103,62 @@ static void nasty_playlist(uint64_t seed, size_t i, size_t count, int64_t size, 
 		.pool = (int) (i / PLAYLISTS_PER_POOL),
 		.film_bias = tastes[(h >> 16 & 0xff) % COUNT_OF(tastes)],
 		.hold_days = holds[h >> 24 & 3],
-		.spotify_owned = h >> 26 & 1,
-		.start_day = i ? (int64_t) (h >> 32 & 0xff) % 12 : 0,
 		.followers = (int64_t) (h >> 40 & 0xffff),
-		.followers_per_day = -3,
-		.nasty = true,
 	};
 }
 
-struct world *world_nasty_open(uint64_t seed, int64_t days, size_t playlists, int64_t size)
+static void nasty_playlist(uint64_t h, size_t i, size_t count, int64_t size, struct playlist_text *text, struct world_playlist *p)
+{
+	(void) snprintf(text->name, sizeof text->name, "List \"%zu\", रोज़", i);
+	(void) snprintf(text->later_name, sizeof text->later_name, "List %zu \\ renamed", i);
+	some_playlist(h, i, size, text, p);
+	if (count >= 4 && i == count - 1)
+		p->size = p->size_wobble = 0;
+	p->later_name = h >> 8 & 1 ? text->later_name : NULL;
+	p->rename_day = (int64_t) (h >> 9 & 31);
+	p->spotify_owned = h >> 26 & 1;
+	p->start_day = i ? (int64_t) (h >> 32 & 0xff) % 12 : 0;
+	p->followers_per_day = -3;
+	p->nasty = true;
+}
+
+/* The first one is as large as asked and of our own user; every third is another user's, every ninth Spotify's. */
+static void tame_playlist(uint64_t h, size_t i, int64_t size, struct playlist_text *text, struct world_playlist *p)
+{
+	(void) snprintf(text->name, sizeof text->name, "Sample List %zu", i + 1);
+	some_playlist(h, i, size, text, p);
+	p->followers_per_day = (int64_t) (h >> 56 & 31);
+	p->spotify_owned = i % 9 == 8;
+	if (i % 3 == 2) {
+		p->owner_id = "sargam_sample_other";
+		p->owner_name = "Sargam Sample, Somebody Else";
+	}
+}
+
+struct world *world_lists_open(uint64_t seed, int64_t days, size_t playlists, int64_t size, bool nasty)
 {
 	CLEANUP(mem_freep) struct world_playlist *p = mem_alloc_array(playlists, sizeof *p);
 	CLEANUP(mem_freep) struct playlist_text *text = mem_alloc_array(playlists, sizeof *text);
-	for (size_t i = 0; i < playlists; i++)
-		nasty_playlist(seed, i, playlists, size, &text[i], &p[i]);
+	for (size_t i = 0; i < playlists; i++) {
+		uint64_t h = world_draw(seed, DRAW_PLAYLIST, i, 0);
+		world_id(seed, DRAW_PLAYLIST, i, 1, text[i].id);
+		if (nasty)
+			nasty_playlist(h, i, playlists, size, &text[i], &p[i]);
+		else
+			tame_playlist(h, i, size, &text[i], &p[i]);
+	}
 	const struct world_spec spec = {
 		.seed = seed,
 		.first_day = WORLD_SAMPLE_FIRST_DAY,
 		.days = days,
 		.playlist = p,
 		.playlist_count = playlists,
-		.markets = 2,
+		.markets = nasty ? 2 : 4,
 	};
 	return world_open(&spec);
+}
+
+struct world *world_nasty_open(uint64_t seed, int64_t days, size_t playlists, int64_t size)
+{
+	return world_lists_open(seed, days, playlists, size, true);
 }

@@ -577,6 +577,30 @@ static void nasty_worlds_are_nasty_and_well_formed(void **state)
 	assert_true(s.empty > 0 && s.hidden > 0 && s.duplicates > 0);
 }
 
+static void tame_lists_hold_nothing_but_tracks(void **state)
+{
+	(void) state;
+	struct sights s = { 0 };
+	CLEANUP(world_closep) struct world *w = world_lists_open(9, 30, 10, 80, false);
+	see_all(w, 50, &s);
+	assert_int_equal(s.rejects, 0);
+	assert_int_equal(s.duplicates, 0);
+	assert_int_equal(s.hidden, 0);
+	assert_int_equal(s.empty, 0);
+	assert_int_equal(s.snapshots, 10 * 30);
+	assert_true(s.seen[SAW_TRACK_KEY] && !s.seen[SAW_ITEM_KEY]);
+	size_t spotify_owned = 0, others = 0;
+	for (size_t i = 0; i < 10; i++) {
+		const struct world_playlist *p = world_playlist(w, i);
+		assert_true(p->size >= 80 * 60 / 100 && p->size <= 80 * 140 / 100);
+		spotify_owned += p->spotify_owned;
+		others += strcmp(p->owner_id, world_playlist(w, 0)->owner_id) != 0;
+	}
+	assert_int_equal(world_playlist(w, 0)->size, 80);
+	assert_int_equal(spotify_owned, 1);
+	assert_int_equal(others, 3);
+}
+
 static void escaped_pages_are_ascii(void **state)
 {
 	(void) state;
@@ -634,6 +658,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(charts_move_believably),
 	cmocka_unit_test(a_track_is_the_same_on_every_list_of_a_day),
 	cmocka_unit_test(nasty_worlds_are_nasty_and_well_formed),
+	cmocka_unit_test(tame_lists_hold_nothing_but_tracks),
 	cmocka_unit_test(escaped_pages_are_ascii),
 	cmocka_unit_test(lists_of_any_size),
 };
