@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "raw/key.h"
+#include "spotify/playlist_ref.h"
 
 #include <unistd.h>
 
@@ -39,6 +40,14 @@ static enum rc read_day(const struct args *args, const char *name, bool *out_has
 	return RC_OK;
 }
 
+enum rc build_playlist_id(struct slice given, struct slice *out_id, struct err *err)
+{
+	if (playlist_ref_parse(given, out_id) && playlist_id_ok(*out_id))
+		return RC_OK;
+	return err_set(err, RC_FATAL, "'%.*s': want a playlist's id (what stands after /playlist/ in its address, such as "
+	               "37i9dQZF1DX5cZuAHLNjGz), its URI or its link", (int) (given.len < 200 ? given.len : 200), given.ptr);
+}
+
 enum rc build_check_args(const struct args *args, struct err *err)
 {
 	bool has;
@@ -49,23 +58,25 @@ enum rc build_check_args(const struct args *args, struct err *err)
 		return err_set(err, RC_FATAL, "--since %s is after --until %s: no day is left", args_value(args, "since"),
 		               args_value(args, "until"));
 	const char *id;
+	struct slice parsed;
 	for (size_t i = 0; (id = args_nth(args, "playlist", i)); i++)
-		if (!playlist_id_ok(slice_of(id)))
-			return err_set(err, RC_FATAL, "--playlist '%s': want what stands after /playlist/ in its address, such as "
-			                              "37i9dQZF1DX5cZuAHLNjGz", id);
+		TRY_WRAP(build_playlist_id(slice_of(id), &parsed, err), err, "--playlist");
 	return RC_OK;
 }
 
-static void add_playlist(struct build *b, struct slice id)
+static enum rc add_playlist(struct build *b, struct slice given, struct err *err)
 {
+	struct slice id;
+	TRY(build_playlist_id(given, &id, err));
 	struct slice *list = arena_alloc_array(&b->arena, b->options.playlist_count + 1, sizeof *list);
 	for (size_t i = 0; i < b->options.playlist_count; i++) {
 		list[i] = b->options.playlist[i];
 		if (slice_eq(list[i], id))
-			return;
+			return RC_OK;
 	}
 	list[b->options.playlist_count++] = arena_copy(&b->arena, id);
 	b->options.playlist = list;
+	return RC_OK;
 }
 
 /* --playlist, else the watch list and the configured ones, else (none) all the source has. */
@@ -73,7 +84,7 @@ static enum rc read_playlists(struct build *b, const struct args *args, struct e
 {
 	const char *given;
 	for (size_t i = 0; (given = args_nth(args, "playlist", i)); i++)
-		add_playlist(b, slice_of(given));
+		TRY_WRAP(add_playlist(b, slice_of(given), err), err, "--playlist");
 	if (b->options.playlist_count)
 		return RC_OK;
 	struct state *state;
@@ -81,13 +92,13 @@ static enum rc read_playlists(struct build *b, const struct args *args, struct e
 	TRY(app_state(b->app, &state, err));
 	TRY(state_watch_list(state, &b->arena, &watches, err));
 	for (size_t i = 0; i < watches.count; i++)
-		add_playlist(b, watches.watch[i].playlist_id);
+		TRY_WRAP(add_playlist(b, watches.watch[i].playlist_id, err), err, "watch list");
 	struct slice rest = slice_of(app_config(b->app)->playlists);
 	while (rest.len) {
 		size_t comma = slice_find(rest, ',', 0);
 		struct slice id = slice_trim(slice_sub(rest, 0, comma));
 		if (id.len)
-			add_playlist(b, id);
+			TRY_WRAP(add_playlist(b, id, err), err, "setting playlists");
 		rest = slice_sub(rest, comma < rest.len ? comma + 1 : comma, comma < rest.len ? rest.len - comma - 1 : 0);
 	}
 	return RC_OK;

@@ -23,6 +23,8 @@ struct build {
 	char run_id[64];
 	bool extracted; /* the source was asked by this process */
 };
+/* Of an id, a URI or a link; RC_FATAL says what is wanted. */
+MUST_USE enum rc build_playlist_id(struct slice given, struct slice *out_id, struct err *err);
 /* Dates and the like: what is wrong with the words alone. */
 MUST_USE enum rc build_check_args(const struct args *args, struct err *err);
 MUST_USE enum rc build_open(struct app *app, const struct args *args, const char *run_id, struct build *out, struct err *err);

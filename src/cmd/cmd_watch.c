@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cmd/app.h"
+#include "cmd/build.h"
 #include "cmd/command.h"
 
 static int list(struct state *state, struct err *err)
@@ -18,21 +19,21 @@ static int list(struct state *state, struct err *err)
 	return EXIT_DONE;
 }
 
-static enum rc add(struct state *state, const char *id, struct err *err)
+static enum rc add(struct state *state, struct slice id, struct err *err)
 {
 	bool changed;
-	TRY(state_watch_add(state, slice_of(id), &changed, err));
-	(void) printf("%s %s\n", id, changed ? "is watched from now on" : "is watched already");
+	TRY(state_watch_add(state, id, &changed, err));
+	(void) printf("%.*s %s\n", SLICE_FMT(id), changed ? "is watched from now on" : "is watched already");
 	return RC_OK;
 }
 
-static enum rc remove_one(struct state *state, const char *id, struct err *err)
+static enum rc remove_one(struct state *state, struct slice id, struct err *err)
 {
 	bool changed;
-	TRY(state_watch_remove(state, slice_of(id), &changed, err));
+	TRY(state_watch_remove(state, id, &changed, err));
 	if (!changed)
-		return err_set(err, RC_NOT_FOUND, "'%s' is not on the watch list: `sargam watch list` shows it", id);
-	(void) printf("%s is no longer watched; its data stays\n", id);
+		return err_set(err, RC_NOT_FOUND, "'%.*s' is not on the watch list: `sargam watch list` shows it", SLICE_FMT(id));
+	(void) printf("%.*s is no longer watched; its data stays\n", SLICE_FMT(id));
 	return RC_OK;
 }
 
@@ -44,6 +45,9 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		(void) err_set(err, RC_FATAL, "usage: sargam watch list | add PLAYLIST | remove PLAYLIST");
 		return EXIT_USAGE;
 	}
+	struct slice playlist = slice_of(id);
+	if (id && build_playlist_id(slice_of(id), &playlist, err) != RC_OK)
+		return EXIT_USAGE;
 	struct state *state;
 	enum rc rc = is_add ? RC_OK : app_need_home(app, err); /* the first one may be added before the first run */
 	if (rc == RC_OK)
@@ -52,7 +56,7 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		return exit_of(rc);
 	if (is_list)
 		return list(state, err);
-	return exit_of(is_add ? add(state, id, err) : remove_one(state, id, err));
+	return exit_of(is_add ? add(state, playlist, err) : remove_one(state, playlist, err));
 }
 
 extern const struct command cmd_watch;
@@ -62,6 +66,7 @@ const struct command cmd_watch = {
 	.words = "list | add PLAYLIST | remove PLAYLIST",
 	.words_min = 1,
 	.words_max = 2,
-	.details = "An empty list means: every playlist the source names. The setting `playlists` adds to it.",
+	.details = "PLAYLIST is an id, a URI (spotify:playlist:…) or a link (https://open.spotify.com/playlist/…).\n"
+	           "An empty list means: every playlist the source names. The setting `playlists` adds to it.",
 	.run = run,
 };

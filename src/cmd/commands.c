@@ -3,7 +3,8 @@
 
 #define COMMANDS(X)                                                                                       \
 	X(run) X(setup) X(watch) X(extract) X(ingest) X(bronze) X(gold) X(load) X(verify) X(publish)             \
-	X(query) X(chart) X(lineage) X(dag) X(dead) X(rebuild) X(config) X(version)
+	X(query) X(chart) X(lineage) X(dag) X(dead) X(rebuild) X(config) X(version) \
+	X(login) X(playlists)
 
 #define X(name) extern const struct command cmd_##name;
 COMMANDS(X)
