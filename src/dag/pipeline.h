@@ -68,7 +68,7 @@ struct pipeline_options {
 };
 struct stage_result {
 	int64_t rows, bytes;
-	char summary[240]; /* "63 snapshots, 2 partitions built" */
+	char summary[400]; /* "63 snapshots, 2 partitions built" */
 	bool deferred;     /* a part of it is left to a later run, which may come after retry_after_ms */
 	int64_t retry_after_ms;
 	char deferred_why[ERR_MSG_BYTES];

@@ -68,7 +68,7 @@ static void describe(const struct http_response *r, const struct json *root, str
 	else if (!r->body.len)
 		add_plain(out, SLICE("with an empty body"));
 	else if (!root && r->status != 200)
-		add_plain(out, slice_sub(r->body, 0, 1000));
+		add_plain(out, r->body);
 }
 
 /* Seconds; a date or anything else is no number and tells nothing. */

@@ -49,7 +49,8 @@ static struct slice field(struct slice query, const char *name, struct arena *ar
 		struct slice pair = slice_sub(query, 0, end);
 		if (pair.len > len && pair.ptr[len] == '=' && memcmp(pair.ptr, name, len) == 0)
 			return http_unescape(slice_sub(pair, len + 1, pair.len - len - 1), true, arena);
-		query = slice_sub(query, end < query.len ? end + 1 : end, query.len);
+		end += end < query.len;
+		query = slice_sub(query, end, query.len - end);
 	}
 	return SLICE_NULL;
 }

@@ -1,0 +1,215 @@
+/* The HTTP client against the HTTP server, over loopback. */
+#include "io/http.h"
+
+#include "base/mem.h"
+#include "io/server.h"
+#include "test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define ARENA_BYTES ((size_t) 8 << 20)
+#define BODY_LIMIT ((size_t) 64 << 10)
+
+static char big[BODY_LIMIT + 1];
+
+static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
+{
+	int *requests = ctx;
+	(*requests)++;
+	server_reply_header(reply, "X-One", "first");
+	server_reply_header(reply, "ETag", "\"abc\"");
+	reply->body = SLICE("hello");
+	if (strcmp(rq->path, "/echo") == 0) {
+		const char *seen = server_header(rq, "X-Sent");
+		reply->body = arena_printf(rq->arena, "%s %s %s %.*s", rq->method, seen ? seen : "-", server_header(rq, "User-Agent"),
+		                           SLICE_FMT(rq->body));
+	} else if (strcmp(rq->path, "/404") == 0) {
+		reply->status = 404;
+	} else if (strcmp(rq->path, "/304") == 0) {
+		reply->status = 304;
+		reply->body = SLICE("");
+	} else if (strcmp(rq->path, "/302") == 0) {
+		reply->status = 302;
+		server_reply_header(reply, "Location", "http://127.0.0.1:1/elsewhere");
+	} else if (strcmp(rq->path, "/reset") == 0) {
+		reply->wrong.reset = true;
+	} else if (strcmp(rq->path, "/truncate") == 0) {
+		reply->wrong.truncate = true;
+		reply->wrong.send_bytes = 2;
+	} else if (strcmp(rq->path, "/slow") == 0) {
+		reply->wrong.delay_ms = 5000;
+	} else if (strcmp(rq->path, "/big") == 0) {
+		reply->body = (struct slice){ big, sizeof big };
+	} else if (strcmp(rq->path, "/fits") == 0) {
+		reply->body = (struct slice){ big, BODY_LIMIT };
+	}
+}
+
+struct fixture {
+	int requests;
+	struct server *server;
+	struct http *http;
+	struct arena arena;
+	char url[128];
+	bool stop;
+};
+
+static struct fixture *open_both(void)
+{
+	struct fixture *f = mem_alloc(sizeof *f);
+	struct err err = { 0 };
+	const struct server_options so = { .what = "test", .connections_max = 8, .body_limit_bytes = 1 << 20,
+		                           .head_limit_bytes = 16384, .idle_timeout_s = 10, .handle = handle, .ctx = &f->requests };
+	const struct http_options ho = { .connect_timeout_ms = 1000, .timeout_ms = 400, .body_limit_bytes = BODY_LIMIT,
+		                         .user_agent = "sargam-test/1", .stop = &f->stop };
+	memset(big, 'x', sizeof big);
+	f->arena = arena_new(ARENA_BYTES);
+	if (server_open(&so, &f->server, &err) != RC_OK || http_open(&ho, &f->http, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	return f;
+}
+
+static void close_both(struct fixture **f)
+{
+	http_close((*f)->http);
+	server_close((*f)->server);
+	arena_done(&(*f)->arena);
+	mem_free(*f);
+}
+#define WITH_BOTH(f) CLEANUP(close_both) struct fixture *f = open_both()
+
+static enum rc get(struct fixture *f, const char *path, struct http_response *out, struct err *err)
+{
+	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d%s", server_port(f->server), path);
+	const struct http_request rq = { .method = "GET", .url = f->url };
+	return http_send(f->http, &rq, &f->arena, out, err);
+}
+
+static void an_answer_comes_whole(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	assert_int_equal(get(f, "/", &r, &err), RC_OK);
+	assert_int_equal(r.status, 200);
+	assert_true(slice_is(r.body, "hello"));
+	assert_true(slice_is(http_response_header(&r, "etag"), "\"abc\""));
+	assert_true(slice_is(http_response_header(&r, "x-ONE"), "first"));
+	assert_null(http_response_header(&r, "X-Two").ptr);
+}
+
+static void what_is_sent_arrives(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	const struct http_header header = { SLICE("X-Sent"), SLICE("yes") };
+	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/echo", server_port(f->server));
+	const struct http_request rq = { "POST", f->url, &header, 1, SLICE("a=1&b=2") };
+	assert_int_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_OK);
+	assert_true(slice_is(r.body, "POST yes sargam-test/1 a=1&b=2"));
+	assert_int_equal(get(f, "/echo", &r, &err), RC_OK); /* nothing of it is left */
+	assert_true(slice_is(r.body, "GET - sargam-test/1 "));
+}
+
+static void every_status_is_an_answer(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	assert_int_equal(get(f, "/404", &r, &err), RC_OK);
+	assert_int_equal(r.status, 404);
+	assert_int_equal(get(f, "/304", &r, &err), RC_OK);
+	assert_int_equal(r.status, 304);
+	assert_int_equal(r.body.len, 0);
+	assert_int_equal(get(f, "/302", &r, &err), RC_OK); /* not followed */
+	assert_int_equal(r.status, 302);
+}
+
+static void an_answer_that_breaks_off_may_come_later(void **unused UNUSED)
+{
+	static const struct {
+		const char *path, *says;
+	} broken[] = { { "/reset", "" }, { "/truncate", "" }, { "/slow", "no whole answer within 400 ms" } };
+	WITH_BOTH(f);
+	for (size_t i = 0; i < COUNT_OF(broken); i++) {
+		struct http_response r;
+		struct err err = { 0 };
+		assert_int_equal(get(f, broken[i].path, &r, &err), RC_RETRY);
+		assert_non_null(strstr(err.msg, "127.0.0.1"));
+		assert_non_null(strstr(err.msg, broken[i].says));
+		assert_int_equal(get(f, "/", &r, &err), RC_OK); /* the handle goes on */
+	}
+}
+
+static void a_body_has_a_limit(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	assert_int_equal(get(f, "/fits", &r, &err), RC_OK);
+	assert_int_equal(r.body.len, BODY_LIMIT);
+	assert_int_equal(get(f, "/big", &r, &err), RC_REJECT);
+	assert_non_null(strstr(err.msg, "limit of 65536 bytes"));
+}
+
+static void a_message_holds_no_query(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	assert_int_equal(get(f, "/reset?code=secret", &r, &err), RC_RETRY);
+	assert_null(strstr(err.msg, "secret"));
+	const struct http_request rq = { .method = "GET", .url = "http://user:secret@127.0.0.1:1/x?token=secret" };
+	assert_int_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_RETRY); /* refused */
+	assert_null(strstr(err.msg, "secret"));
+}
+
+static void what_is_no_address_is_told_at_once(void **unused UNUSED)
+{
+	static const char *const url[] = { "", "nonsense://x", "file:///etc/passwd", "http://" };
+	WITH_BOTH(f);
+	for (size_t i = 0; i < COUNT_OF(url); i++) {
+		struct http_response r;
+		struct err err = { 0 };
+		const struct http_request rq = { .method = "GET", .url = url[i] };
+		enum rc rc = http_send(f->http, &rq, &f->arena, &r, &err);
+		if (rc != RC_FATAL)
+			fail_msg("'%s': %s: %s", url[i], rc_name(rc), err.msg);
+	}
+}
+
+static void a_stop_ends_it(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	f->stop = true;
+	assert_int_equal(get(f, "/slow", &r, &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "stopped"));
+}
+
+static void texts_are_escaped_and_back(void **unused UNUSED)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+	struct slice text = { "a b&c=d/\xe0\xa4\x97~-._\0%", 17 };
+	struct slice escaped = http_escape(text, &arena);
+	assert_true(slice_is(escaped, "a%20b%26c%3Dd%2F%E0%A4%97~-._%00%25"));
+	assert_true(slice_eq(http_unescape(escaped, false, &arena), text));
+	assert_true(slice_is(http_unescape(SLICE("a+b%2"), true, &arena), "a b%2"));
+	assert_true(slice_is(http_unescape(SLICE("a+b%zz%41"), false, &arena), "a+b%zzA"));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(an_answer_comes_whole),
+	cmocka_unit_test(what_is_sent_arrives),
+	cmocka_unit_test(every_status_is_an_answer),
+	cmocka_unit_test(an_answer_that_breaks_off_may_come_later),
+	cmocka_unit_test(a_body_has_a_limit),
+	cmocka_unit_test(a_message_holds_no_query),
+	cmocka_unit_test(what_is_no_address_is_told_at_once),
+	cmocka_unit_test(a_stop_ends_it),
+	cmocka_unit_test(texts_are_escaped_and_back),
+};
+TEST_SUITE(http, tests)
