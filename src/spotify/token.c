@@ -166,7 +166,8 @@ static enum rc refused(const struct token_keeper *t, const struct http_response 
 			err->retry_after_ms = a.wait_ms > 0 ? a.wait_ms : 0;
 		return RC_RETRY;
 	}
-	if (a.kind == ANSWER_PASSING || a.kind == ANSWER_OK)
+	bool told = error.len && (a.kind == ANSWER_REFUSED || a.kind == ANSWER_UNAUTHORIZED || a.kind == ANSWER_FORBIDDEN);
+	if (!told) /* not the accounts service's own words */
 		return err_set(err, RC_RETRY, "%s/api/token: %s", t->accounts_url, a.said);
 	return err_set(err, RC_FATAL, "%s/api/token: %s: check the app at developer.spotify.com/dashboard", t->accounts_url, a.said);
 }
