@@ -18,6 +18,7 @@ struct source_spotify {
 	struct spotify_state state;
 	bool loaded;
 	struct take take;   /* of the playlist asked about last */
+	char id[ID_BYTES_MAX + 1];
 	bool has_take;
 };
 
@@ -46,7 +47,7 @@ static enum rc load(struct source_spotify *s, struct err *err)
 	hash_sha256_hex(buf_slice(&text), app);
 	buf_addf(&text, "\n%s\n%s", s->market, s->o.only_fields ? "fields" : "full");
 	hash_sha256_hex(buf_slice(&text), s->settings);
-	TRY(spotify_state_load(&s->state, &s->o.memory, app, err));
+	TRY(spotify_state_load(&s->state, &s->o.memory, app, now_s(s), err));
 	s->loaded = true;
 	spotify_set_not_before(s->o.api, s->state.not_before_ms, s->state.why.ptr);
 	return RC_OK;
@@ -82,7 +83,8 @@ static enum rc begin_take(struct source_spotify *s, struct slice id, struct err 
 	drop_take(s);
 	s->take = (struct take){ .o = &s->o, .state = &s->state,
 		                 .bodies = arena_new(4 * s->o.page_limit_bytes + ((size_t) 1 << 20)) };
-	s->take.playlist_id = arena_copy(&s->take.bodies, id);
+	(void) snprintf(s->id, sizeof s->id, "%.*s", SLICE_FMT(id));
+	s->take.playlist_id = slice_of(s->id);
 	s->has_take = true;
 	TRY(cursor_load(&s->o.memory, id, CURSOR_ETAGS, &s->take.before, &found, err));
 	if (!found || strcmp(s->take.before.settings, s->settings) != 0)
@@ -155,7 +157,7 @@ static enum rc spotify_snapshots(struct source *base, struct slice id, struct ar
 		return err_set(err, RC_REJECT, "'%.*s' is no playlist id of Spotify's", SLICE_FMT(id));
 	TRY(load(s, err));
 	spotify_next_playlist(s->o.api);
-	if (spotify_state_is_taken(&s->state, id, now_s(s))) {
+	if (spotify_state_playlist(&s->state, id)->done) {
 		log_info("spotify", "%.*s: taken at %s, by the run that was deferred", SLICE_FMT(id),
 		         time_rfc3339(spotify_state_playlist(&s->state, id)->last_s).s);
 		return RC_OK;

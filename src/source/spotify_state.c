@@ -46,12 +46,6 @@ static bool in_round(const struct spotify_state *st, int64_t now_s)
 	return st->round_s && now_s >= st->round_s && now_s - st->round_s < ROUND_S && owes(st);
 }
 
-bool spotify_state_is_taken(struct spotify_state *st, struct slice id, int64_t now_s)
-{
-	const struct spotify_playlist *p = spotify_state_playlist(st, id);
-	return in_round(st, now_s) && p->taken && !p->owed;
-}
-
 void spotify_state_take(struct spotify_state *st, struct slice id, int64_t snapshot_at)
 {
 	struct spotify_playlist *p = spotify_state_playlist(st, id);
@@ -112,7 +106,8 @@ static void from_json(struct spotify_state *st, const struct json *root)
 	}
 }
 
-enum rc spotify_state_load(struct spotify_state *st, const struct source_memory *m, const char *app_hash_hex, struct err *err)
+enum rc spotify_state_load(struct spotify_state *st, const struct source_memory *m, const char *app_hash_hex, int64_t now_s,
+                           struct err *err)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(BYTES_MAX);
 	CLEANUP(json_freep) struct json *root = NULL;
@@ -122,6 +117,9 @@ enum rc spotify_state_load(struct spotify_state *st, const struct source_memory 
 	TRY(m->get(m->ctx, st->name, &arena, &text, err));
 	if (text.ptr && json_parse(text, &root, NULL) == RC_OK)
 		from_json(st, root);
+	bool going_on = in_round(st, now_s);
+	for (size_t i = 0; i < st->count; i++)
+		st->playlist[i].done = going_on && st->playlist[i].taken && !st->playlist[i].owed;
 	return RC_OK;
 }
 

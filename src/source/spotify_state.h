@@ -13,6 +13,7 @@ struct spotify_playlist {
 	struct slice id;
 	int64_t last_s;      /* snapshot_at of the last one taken; 0 = never */
 	bool taken, owed;    /* in the round */
+	bool done;           /* taken by an earlier run of the round that this one belongs to: decided when it begins */
 };
 struct spotify_state {
 	struct arena arena;
@@ -27,14 +28,12 @@ struct spotify_state {
 };
 /* An object that cannot be read is taken for none. */
 MUST_USE enum rc spotify_state_load(struct spotify_state *st, const struct source_memory *m, const char *app_hash_hex,
-                                    struct err *err);
+                                    int64_t now_s, struct err *err);
 /* Nothing when nothing changed. */
 MUST_USE enum rc spotify_state_save(struct spotify_state *st, const struct source_memory *m, struct err *err);
 void spotify_state_done(struct spotify_state *st);
 
 struct spotify_playlist *spotify_state_playlist(struct spotify_state *st, struct slice id); /* made when missing */
-/* Is this one done for the round that a deferred run began? */
-bool spotify_state_is_taken(struct spotify_state *st, struct slice id, int64_t now_s);
 void spotify_state_take(struct spotify_state *st, struct slice id, int64_t snapshot_at);
 void spotify_state_owe(struct spotify_state *st, struct slice id, int64_t now_s);
 void spotify_state_set_not_before(struct spotify_state *st, int64_t ms, const char *why);

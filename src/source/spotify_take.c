@@ -95,7 +95,10 @@ static struct earlier look_up(const struct take *t, struct slice url, struct are
 	enum source_object kind;
 	int64_t page;
 	struct earlier e = { 0 };
+	const struct cursor *c = &t->cursor;
 	const struct source_memory *m = &t->o->memory;
+	if (c->has_head && c->head.etag.ptr && t->head.ptr && slice_eq(c->head.url, url)) /* the look at the end */
+		return (struct earlier){ c->head.etag, arena_copy(arena, t->head) };
 	const struct cursor_object *o = same_address(t, url, &kind, &page);
 	if (o && m->object(m->ctx, kind, t->playlist_id, t->before.snapshot_at, page, o->sha256, arena, &e.body, NULL) == RC_OK)
 		e.etag = o->etag;
@@ -113,6 +116,8 @@ static enum rc ask(struct take *t, struct slice url, bool known, bool (*fits)(vo
 	enum rc rc = spotify_get(t->o->api, &rq, arena, &reply, err);
 	t->answer = reply.kind;
 	TRY(rc);
+	if (reply.not_modified && !fits(ctx, e.body, err)) /* `ctx` may hold what another answer in between was */
+		return RC_RETRY;
 	bool keep_etag = reply.etag.ptr && slice_is_utf8(reply.etag, NULL);
 	struct slice etag = reply.not_modified ? e.etag : keep_etag ? reply.etag : SLICE_NULL;
 	*out_body = reply.not_modified ? e.body : reply.body;
@@ -172,12 +177,35 @@ static bool is_same(const struct cursor *c, const struct playlist_head *h)
 	return same_id(c->snapshot_id, h->snapshot_id) && (!c->has_total || !h->has_total || c->total == h->total);
 }
 
+static enum rc load_head(struct take *t, struct err *err)
+{
+	const struct source_memory *m = &t->o->memory;
+	char name[CURSOR_NAME_BYTES], sha256[HASH_HEX_BYTES];
+	arena_reset(&t->bodies);
+	cursor_name(t->playlist_id, CURSOR_HEAD, name);
+	TRY(m->get(m->ctx, name, &t->bodies, &t->head, err));
+	hash_sha256_hex(t->head.ptr ? t->head : SLICE(""), sha256);
+	if (t->head.ptr && strcmp(sha256, t->cursor.head.sha256) == 0)
+		return RC_OK;
+	t->head = SLICE_NULL;
+	return err_set(err, RC_NOT_FOUND, "%s is gone", name);
+}
+
 enum rc take_check(struct take *t, bool *out_same, struct err *err)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(4 * t->o->page_limit_bytes + URL_BYTES);
 	struct head_answer a;
+	*out_same = false;
+	if (!t->cursor.has_head || load_head(t, NULL) != RC_OK)
+		return RC_OK;
 	TRY(ask_head(t, false, &arena, &a, err));
 	*out_same = is_same(&t->cursor, &a.head);
+	if (*out_same)
+		return RC_OK;
+	t->checked = arena_copy(&t->bodies, a.body);
+	t->checked_object = a.object;
+	t->checked_object.url = arena_copy(&t->bodies, a.object.url);
+	t->checked_object.etag = a.object.etag.ptr ? arena_copy(&t->bodies, a.object.etag) : SLICE_NULL;
 	return RC_OK;
 }
 
@@ -292,9 +320,7 @@ static enum rc read_page(struct take *t, struct slice url, bool known, bool *out
 	};
 	struct slice body;
 	struct cursor_object o;
-	enum rc rc = ask(t, url, known, page_fits, &w, &arena, &body, &o, err);
-	if (rc == RC_OK) /* also of a body that was there before */
-		rc = page_fits(&w, body, err) ? RC_OK : RC_RETRY;
+	enum rc rc = ask(t, url, known, page_fits, &w, &arena, &body, &o, err); /* w.paging is that of `body` */
 	bool nowhere = rc == RC_OK && leads_nowhere(&w, &w.paging);
 	struct slice next = rc == RC_OK && !nowhere && w.paging.next.ptr ? arena_copy(&c->arena, w.paging.next) : SLICE_NULL;
 	struct paging paging = w.paging;
@@ -372,6 +398,19 @@ static void warn_changed(struct take *t)
 	cursor_warn(&t->cursor, text);
 }
 
+/* The one that was just seen, when there is one. */
+static enum rc first_head(struct take *t, struct arena *arena, struct head_answer *out, struct err *err)
+{
+	if (!t->checked.ptr)
+		return ask_head(t, t->cursor.takes > 1, arena, out, err);
+	out->body = arena_copy(arena, t->checked);
+	t->checked = SLICE_NULL;
+	out->object = t->checked_object;
+	out->object.url = arena_copy(&t->cursor.arena, out->object.url);
+	out->object.etag = out->object.etag.ptr ? arena_copy(&t->cursor.arena, out->object.etag) : SLICE_NULL;
+	return playlist_head_read(out->body, arena, &out->head, err);
+}
+
 /* One take, from the playlist's head to the look at it afterwards. *out_again: it changed, and there may be another. */
 static enum rc read_once(struct take *t, bool *out_again, struct err *err)
 {
@@ -382,7 +421,7 @@ static enum rc read_once(struct take *t, bool *out_again, struct err *err)
 	struct playlist_head head;
 	*out_again = false;
 	if (!c->has_head) {
-		enum rc rc = ask_head(t, c->takes > 1, &arena, &a, err);
+		enum rc rc = first_head(t, &arena, &a, err);
 		if (other_may_answer(rc))
 			return explain(t, NULL, rc, err);
 		TRY(rc);
@@ -416,24 +455,11 @@ static enum rc read_once(struct take *t, bool *out_again, struct err *err)
 	return c->page_count > 1 ? cursor_save(&t->o->memory, t->playlist_id, CURSOR_FILE, c, err) : RC_OK;
 }
 
-static enum rc load_head(struct take *t, struct err *err)
-{
-	const struct source_memory *m = &t->o->memory;
-	char name[CURSOR_NAME_BYTES], sha256[HASH_HEX_BYTES];
-	arena_reset(&t->bodies);
-	cursor_name(t->playlist_id, CURSOR_HEAD, name);
-	TRY(m->get(m->ctx, name, &t->bodies, &t->head, err));
-	hash_sha256_hex(t->head.ptr ? t->head : SLICE(""), sha256);
-	if (t->head.ptr && strcmp(sha256, t->cursor.head.sha256) == 0)
-		return RC_OK;
-	return err_set(err, RC_NOT_FOUND, "%s is gone", name);
-}
-
 enum rc take_read(struct take *t, struct err *err)
 {
 	bool again = true;
-	if (t->cursor.has_head && !t->head.ptr && load_head(t, NULL) != RC_OK)
-		cursor_restart(&t->cursor); /* somebody tidied up */
+	if (t->cursor.has_head && !t->head.ptr)
+		TRY(load_head(t, err)); /* of a whole snapshot, which nobody checked */
 	while (again && !t->cursor.whole)
 		TRY(read_once(t, &again, err));
 	return RC_OK;

@@ -16,10 +16,12 @@ struct take {
 	struct cursor cursor, before; /* this snapshot; the one before, for its ETags */
 	struct arena bodies;          /* the playlist, and the only page of a snapshot of one */
 	struct slice head, only_page;
+	struct slice checked;         /* what take_check() saw of a playlist that has changed: the head of the next take */
+	struct cursor_object checked_object;
 	enum answer_kind answer;      /* of the last request */
 };
 void take_done(struct take *t);
-/* A new snapshot, or the one that is remembered. */
+/* A new snapshot, in place of one that is remembered. */
 void take_begin(struct take *t, int64_t snapshot_at, const char *settings);
 /* Asks for the playlist: *out_same = false when it is not what the cursor says any more. */
 MUST_USE enum rc take_check(struct take *t, bool *out_same, struct err *err);

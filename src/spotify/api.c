@@ -165,7 +165,8 @@ static enum rc obey(struct spotify_api *a, int64_t ms, bool may_sleep, const cha
 struct sending {
 	const struct spotify_request *rq;
 	struct arena arena; /* of one try */
-	int64_t tries, busy, refusals; /* that failed in passing; 429; 401 in a row */
+	int64_t tries, busy; /* that failed in passing; 429 */
+	int64_t refusals, app_refusals; /* 401 and refusals of the whole app, in a row */
 };
 
 static void sending_done(struct sending *s)
@@ -242,6 +243,7 @@ static enum rc take_answer(struct spotify_api *a, struct sending *s, const struc
 	out->kind = answer.kind;
 	memcpy(out->said, answer.said, sizeof out->said);
 	s->refusals = answer.kind == ANSWER_UNAUTHORIZED ? s->refusals + 1 : 0;
+	s->app_refusals = answer.kind == ANSWER_APP_REFUSED ? s->app_refusals + 1 : 0;
 	switch (answer.kind) {
 	case ANSWER_NOT_MODIFIED:
 		if (!s->rq->etag.ptr) /* nobody asked */
@@ -272,8 +274,8 @@ static enum rc take_answer(struct spotify_api *a, struct sending *s, const struc
 		return obey(a, answer.wait_ms >= 0 ? answer.wait_ms + 1000 : QUOTA_MS, false,
 		            "the quota of the developer's account at Spotify is spent (429 QUOTA_EXCEEDED)", err);
 	case ANSWER_APP_REFUSED: /* it stops everything: not believed at once */
-		*out_again = s->tries + 1 < a->o.attempts_max;
-		if (*out_again)
+		*out_again = true;
+		if (s->app_refusals < a->o.attempts_max)
 			return passing(a, s, answer.said, err);
 		return err_set(err, RC_FATAL, "Spotify refuses the app as a whole: %s", answer.said);
 	case ANSWER_NOT_FOUND:

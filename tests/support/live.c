@@ -26,7 +26,7 @@ void live_restart(struct live *l)
 {
 	struct err err = { 0 };
 	process_end(l);
-	const struct http_options http = { .connect_timeout_ms = 1000, .timeout_ms = 250, .body_limit_bytes = PAGE_LIMIT,
+	const struct http_options http = { .connect_timeout_ms = 10000, .timeout_ms = l->timeout_ms, .body_limit_bytes = PAGE_LIMIT,
 		                           .user_agent = "sargam-test" };
 	if (http_open(&http, &l->http, &err) != RC_OK)
 		fail_msg("%s", err.msg);
@@ -68,7 +68,7 @@ void live_restart(struct live *l)
 void live_open(struct live *l, struct simulator_options *options)
 {
 	struct err err = { 0 };
-	*l = (struct live){ .market = "", .attempts_max = 5, .budget_ms = 300000, .playlist_budget_ms = 30000, .retakes_max = 2, .gap_ms = 100 };
+	*l = (struct live){ .market = "", .timeout_ms = 60000, .attempts_max = 5, .budget_ms = 300000, .playlist_budget_ms = 30000, .retakes_max = 2, .gap_ms = 100 };
 	clock_fake_init(&l->clock, NOW_MS);
 	options->clock = &l->clock.base;
 	if (simulator_open(options, &l->sim, &err) != RC_OK)
@@ -195,9 +195,20 @@ static void read_items(struct live *l, const struct manifest *m, struct arena *a
 	}
 }
 
-static void show_difference(struct slice playlist_id, struct slice got, struct slice want)
+void live_print_log(struct live *l)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
+	struct simulator_request *rq;
+	size_t count;
+	simulator_requests(l->sim, &arena, &rq, &count);
+	for (size_t i = 0; i < count; i++)
+		printf("# %3zu %3d %s %s %s\n", i, rq[i].status, rq[i].method, rq[i].target, rq[i].fault ? rq[i].fault : "");
+}
+
+static void show_difference(struct live *l, struct slice playlist_id, struct slice got, struct slice want)
 {
 	size_t at = 0;
+	live_print_log(l);
 	while (at < got.len && at < want.len && got.ptr[at] == want.ptr[at])
 		at++;
 	size_t from = at > 60 ? at - 60 : 0;
@@ -229,7 +240,7 @@ void live_check_truth(struct live *l, struct slice playlist_id, bool *out_kept)
 	read_items(l, &m, &arena, &got);
 	add_items(truth_items, &want);
 	if (!slice_eq(buf_slice(&got), buf_slice(&want)))
-		show_difference(playlist_id, buf_slice(&got), buf_slice(&want));
+		show_difference(l, playlist_id, buf_slice(&got), buf_slice(&want));
 	assert_int_equal(m.total, truth.total);
 	assert_true(slice_is(m.snapshot_id_first, truth.snapshot_id));
 }

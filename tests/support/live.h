@@ -21,6 +21,7 @@ struct live {
 	bool as_user; /* with a login instead of the app's credentials */
 	const char *market;
 	bool only_fields;
+	int64_t timeout_ms; /* of one answer, in real time: long, unless slow answers are what is tested */
 	int64_t attempts_max, budget_ms, playlist_budget_ms, retakes_max, gap_ms;
 	/* of the process that runs now */
 	struct http *http;
@@ -41,6 +42,8 @@ MUST_USE enum rc live_run(struct live *l, const struct slice *playlist, size_t c
 /* Does the latest complete snapshot hold what the simulator shows?  Fails the test with the first difference.  *out_kept: it
  * is one that changed while it was read, and says so. */
 void live_check_truth(struct live *l, struct slice playlist_id, bool *out_kept);
+/* Every request so far, as remarks of the test's output. */
+void live_print_log(struct live *l);
 /* How many complete snapshots of it are there; the last one's moment. */
 size_t live_snapshots(struct live *l, struct slice playlist_id, int64_t *out_last_at);
 

@@ -12,6 +12,8 @@
 #define RUNS_MAX 40
 #define ARENA_BYTES ((size_t) 64 << 20)
 #define SIZE 120
+#define HOUR_MS 3600000
+#define SLOW_MS 2000 /* then an answer is given up where slow ones are tested */
 
 static void close_livep(struct live *l)
 {
@@ -19,11 +21,11 @@ static void close_livep(struct live *l)
 }
 #define LIVE(l, ...)                                                                     \
 	CLEANUP(close_livep) struct live l;                                              \
-	live_open(&l, &(struct simulator_options){ .day = -1, .seed = 7, __VA_ARGS__ })
+	live_open(&l, &(struct simulator_options){ .day = -1, __VA_ARGS__ })
 
 static struct world *lists(uint64_t seed, size_t playlists, int64_t size, bool nasty)
 {
-	return world_lists_open(seed, 3, playlists, size, nasty);
+	return world_lists_open(seed, 16, playlists, size, nasty);
 }
 
 /* --- the log of the simulator ------------------------------------------------------------------------------- */
@@ -55,27 +57,22 @@ static size_t api_requests(const struct log *log, size_t from)
 	return count;
 }
 
-static void print_log(const struct log *log)
-{
-	for (size_t i = 0; i < log->count; i++)
-		printf("# %3zu %3d %s %s %s\n", i, log->rq[i].status, log->rq[i].method, log->rq[i].target,
-		       log->rq[i].fault ? log->rq[i].fault : "");
-}
-
 static bool is_good_page(const struct simulator_request *r)
 {
 	return r->kind == SIMULATOR_PAGE && r->status == 200 && !r->fault;
 }
 
 /* A page that came whole is not asked for again, unless the playlist was edited or too much time went by. */
-static void check_no_repeats(const struct log *log)
+static void check_no_repeats(struct live *l)
 {
+	CLEANUP(log_done) struct log read = read_log(l);
+	const struct log *log = &read;
 	for (size_t i = 0; i < log->count; i++) {
 		for (size_t k = i + 1; is_good_page(&log->rq[i]) && k < log->count; k++) {
 			if (log->rq[k].fault && strcmp(log->rq[k].fault, "edit") == 0)
 				break;
 			if (log->rq[k].kind == SIMULATOR_PAGE && strcmp(log->rq[k].target, log->rq[i].target) == 0) {
-				print_log(log);
+				live_print_log(l);
 				fail_msg("request %zu asks again for the page of request %zu", k, i);
 			}
 		}
@@ -101,16 +98,17 @@ static bool all_taken(struct live *l, const struct slice *id, size_t count)
 	return true;
 }
 
-/* Runs as a scheduler would that obeys exit status 3, until every playlist was taken.  How many runs it took. */
-static int run_until_complete(struct live *l, const struct slice *id, size_t count, const char *what)
+/* Runs as a scheduler would that obeys exit status 3, until every playlist was taken.  How many runs it took, and the longest wait
+ * between two. */
+static int run_until_complete(struct live *l, const struct slice *id, size_t count, const char *what, int64_t *out_wait_ms)
 {
+	*out_wait_ms = 0;
 	for (int run = 1; run <= RUNS_MAX; run++) {
 		struct extract_result r;
 		struct err err = { 0 };
 		enum rc rc = live_run(l, id, count, &r, &err);
 		if (rc != RC_OK || r.failed || r.unread) {
-			CLEANUP(log_done) struct log log = read_log(l);
-			print_log(&log);
+			live_print_log(l);
 			fail_msg("%s, run %d: %s: %s (%lld failed, %lld unread)", what, run, rc_name(rc), err.msg, (long long) r.failed,
 			         (long long) r.unread);
 		}
@@ -120,7 +118,10 @@ static int run_until_complete(struct live *l, const struct slice *id, size_t cou
 		}
 		if (!r.deferred_why[0])
 			fail_msg("%s: deferred without a reason", what);
-		clock_fake_advance_ms(&l->clock, r.retry_after_ms ? r.retry_after_ms : 60000);
+		int64_t wait_ms = r.retry_after_ms ? r.retry_after_ms : 60000;
+		clock_fake_advance_ms(&l->clock, wait_ms);
+		if (wait_ms > *out_wait_ms)
+			*out_wait_ms = wait_ms;
 	}
 	fail_msg("%s: not complete after %d runs", what, RUNS_MAX);
 	return RUNS_MAX;
@@ -212,7 +213,7 @@ static void what_has_not_changed_is_not_sent_again(void **unused UNUSED)
 /* What passes, or can be waited for.  (invalid_grant, forbidden and not_found need a person: below.) */
 static const char *const passing_faults[] = {
 	"429,after=1", "429,after=3600", "429_no_header", "429_text", "quota", "quota,after=900", "500", "502", "503", "504",
-	"500,burst=3", "503,burst=40", "reset", "reset,burst=3", "slow,ms=2000", "truncate", "empty", "html", "html,status=200", "text",
+	"500,burst=3", "503,burst=40", "reset", "reset,burst=3", "slow,ms=60000", "truncate", "empty", "html", "html,status=200", "text",
 	"wrong_length", "endless", "edit", "edit,total=1", "expire",
 };
 
@@ -221,21 +222,21 @@ static void every_fault_in_turn_ends_complete_or_deferred(void **unused UNUSED)
 	int runs = 0, kept = 0, tried = 0;
 	for (size_t f = 0; f < COUNT_OF(passing_faults); f++) {
 		for (int at = 1; at <= 5; at++) {
-			struct world *w = lists(5, 2, 110, false);
+			struct world *w = lists(5, 1, 110, false);
 			CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
-			struct slice id[2];
-			for (size_t i = 0; i < 2; i++)
-				id[i] = arena_copy(&arena, slice_of(world_playlist(w, i)->id));
+			struct slice id = arena_copy(&arena, slice_of(world_playlist(w, 0)->id));
 			LIVE(l, .world = w);
+			l.timeout_ms = SLOW_MS;
 			char spec[96];
 			struct err err = { 0 };
 			(void) snprintf(spec, sizeof spec, "%s,at=%d", passing_faults[f], at);
 			if (simulator_fault(l.sim, spec, &err) != RC_OK)
 				fail_msg("%s: %s", spec, err.msg);
-			runs += run_until_complete(&l, id, 2, spec);
-			kept += check_all(&l, id, 2);
-			CLEANUP(log_done) struct log log = read_log(&l);
-			check_no_repeats(&log);
+			int64_t wait_ms;
+			runs += run_until_complete(&l, &id, 1, spec, &wait_ms);
+			kept += check_all(&l, &id, 1);
+			if (wait_ms < HOUR_MS && strncmp(spec, "edit", 4) != 0) /* the cursor is good so long; an edited list is taken again */
+				check_no_repeats(&l);
 			tried++;
 		}
 	}
@@ -247,34 +248,40 @@ static void every_fault_in_turn_ends_complete_or_deferred(void **unused UNUSED)
 static void all_faults_at_random_end_complete_or_deferred(void **unused UNUSED)
 {
 	static const char *const mixture[] = {
-		"429,p=0.03,on=any", "429,after=120,p=0.01,on=any", "429_no_header,p=0.01,on=any", "429_text,p=0.01", "quota,after=900,p=0.01",
-		"quota,p=0.005", "500,p=0.02,on=any", "502,p=0.02", "503,p=0.02,burst=3", "504,p=0.02", "reset,p=0.02,on=any",
-		"slow,ms=1000,p=0.005", "truncate,p=0.02,on=any", "empty,p=0.02,on=any", "html,p=0.02,on=any", "html,status=200,p=0.01",
-		"text,p=0.01", "wrong_length,p=0.02,on=any", "endless,p=0.02", "edit,p=0.03", "edit,total=1,p=0.02", "expire,p=0.03",
+		"429,p=0.03", "429,after=120,p=0.01", "429_no_header,p=0.01", "429_text,p=0.01", "quota,after=900,p=0.01", "quota,p=0.005",
+		"500,p=0.02", "502,p=0.02", "503,p=0.02,burst=3", "504,p=0.02", "reset,p=0.02", "slow,ms=60000,p=0.001", "truncate,p=0.02",
+		"empty,p=0.02", "html,p=0.02", "html,status=200,p=0.01", "text,p=0.01", "wrong_length,p=0.02", "endless,p=0.02", "edit,p=0.03",
+		"edit,total=1,p=0.02", "expire,p=0.03",
 	};
 	uint64_t seed = test_seed();
 	int runs = 0, kept = 0, deferred = 0, snapshots = 0;
 	size_t requests = 0;
 	for (uint64_t i = 0; i < WORLDS; i++) {
 		bool user = i % 2;
-		struct world *w = lists(seed + i, 2 + i % 2, 20 + (int64_t) (rand_new(seed + i).state % 160), i % 4 < 3);
+		bool is_new = i % 8 == 1; /* reads its user's own lists only: the first two of the tame worlds */
+		struct world *w = lists(seed + i, is_new ? 2 : 2 + i % 2, i % 5 ? 10 + (int64_t) (rand_new(seed + i).state % 50) : 110, i % 4 < 3 && !is_new);
 		CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
 		struct slice id[3];
 		size_t count = ids_of(w, id, COUNT_OF(id));
 		for (size_t k = 0; k < count; k++)
 			id[k] = arena_copy(&arena, id[k]);
-		LIVE(l, .world = w, .seed = seed + i, .rotate = user, .token_ttl_s = 900, .limit_max = i % 3 ? 100 : 50,
-		     .population = user && i % 8 == 1 ? SIMULATOR_NEW : SIMULATOR_EXTENDED);
+		LIVE(l, .world = w, .seed = seed + i, .rotate = user && i % 4 == 3, .token_ttl_s = 900, .limit_max = i % 3 ? 100 : 50,
+		     .population = is_new ? SIMULATOR_NEW : SIMULATOR_EXTENDED);
 		char what[64];
 		struct err err = { 0 };
 		(void) snprintf(what, sizeof what, "world %llu of seed %llu", (unsigned long long) i, (unsigned long long) seed);
+		l.timeout_ms = SLOW_MS;
 		l.market = i % 5 == 0 ? "IN" : "";
 		if (user)
 			live_login(&l);
-		for (size_t f = 0; f < COUNT_OF(mixture); f++)
-			if (simulator_fault(l.sim, mixture[f], &err) != RC_OK)
-				fail_msg("%s: %s", mixture[f], err.msg);
-		int took = run_until_complete(&l, id, count, what);
+		for (size_t f = 0; f < COUNT_OF(mixture); f++) {
+			char spec[96]; /* with rotation a lost answer of the accounts service would be a lost login: tested elsewhere */
+			(void) snprintf(spec, sizeof spec, "%s%s", mixture[f], i % 4 == 3 || strncmp(mixture[f], "expire", 6) == 0 ? "" : ",on=any");
+			if (simulator_fault(l.sim, spec, &err) != RC_OK)
+				fail_msg("%s: %s", spec, err.msg);
+		}
+		int64_t wait_ms;
+		int took = run_until_complete(&l, id, count, what, &wait_ms);
 		simulator_faults_clear(l.sim);
 		kept += check_all(&l, id, count);
 		runs += took;
@@ -324,6 +331,7 @@ static void defer_third_page(struct deferral *d, const char *fault)
 
 static size_t run_again(struct deferral *d)
 {
+
 	struct err err = { 0 };
 	if (live_run(&d->l, &d->id, 1, &d->r, &err) != RC_OK)
 		fail_msg("%s", err.msg);
@@ -336,7 +344,7 @@ static size_t run_again(struct deferral *d)
 static void nothing_is_asked_before_the_time_that_was_said(void **unused UNUSED)
 {
 	CLEANUP(deferral_done) struct deferral d = { 0 };
-	defer_third_page(&d, "quota,after=900,at=3");
+	defer_third_page(&d, "quota,after=900,on=page,at=3");
 	assert_true(d.r.retry_after_ms >= 900000 && d.r.retry_after_ms < 910000);
 	assert_non_null(strstr(d.r.deferred_why, "QUOTA_EXCEEDED"));
 	clock_fake_advance_ms(&d.l.clock, 600000);
@@ -350,7 +358,7 @@ static void the_next_run_goes_on_where_this_one_stopped(void **unused UNUSED)
 	CLEANUP(deferral_done) struct deferral d = { 0 };
 	int64_t at;
 	bool kept;
-	defer_third_page(&d, "quota,after=900,at=3");
+	defer_third_page(&d, "quota,after=900,on=page,at=3");
 	int64_t began_s = clock_now_ms(&d.l.clock.base) / 1000;
 	clock_fake_advance_ms(&d.l.clock, 1000000);
 	assert_int_equal(run_again(&d), 3); /* is it still the same?, the third page, is it still the same? */
@@ -358,8 +366,7 @@ static void the_next_run_goes_on_where_this_one_stopped(void **unused UNUSED)
 	assert_int_equal(live_snapshots(&d.l, d.id, &at), 1);
 	assert_true(at <= began_s); /* when its first page was asked for */
 	live_check_truth(&d.l, d.id, &kept);
-	CLEANUP(log_done) struct log log = read_log(&d.l);
-	check_no_repeats(&log);
+	check_no_repeats(&d.l);
 	assert_int_equal(run_again(&d), 5); /* and then a new one */
 	assert_int_equal(live_snapshots(&d.l, d.id, NULL), 2);
 }
@@ -368,7 +375,7 @@ static void after_an_hour_a_new_snapshot_begins(void **unused UNUSED)
 {
 	CLEANUP(deferral_done) struct deferral d = { 0 };
 	int64_t at;
-	defer_third_page(&d, "quota,after=900,at=3");
+	defer_third_page(&d, "quota,after=900,on=page,at=3");
 	clock_fake_advance_ms(&d.l.clock, 3601000);
 	assert_int_equal(run_again(&d), 5);
 	assert_int_equal(live_snapshots(&d.l, d.id, &at), 1);
@@ -380,10 +387,10 @@ static void a_playlist_that_changed_meanwhile_begins_anew(void **unused UNUSED)
 	for (int total = 0; total < 2; total++) {
 		CLEANUP(deferral_done) struct deferral d = { 0 };
 		bool kept;
-		defer_third_page(&d, "quota,after=900,at=3");
+		defer_third_page(&d, "quota,after=900,on=page,at=3");
 		assert_int_equal(simulator_edit(d.l.sim, d.id, total, NULL), RC_OK);
 		clock_fake_advance_ms(&d.l.clock, 1000000);
-		assert_true(run_again(&d) >= 5);
+		assert_int_equal(run_again(&d), 5); /* the look whether it is still the same is the first of the new take */
 		assert_int_equal(d.r.deferred, 0);
 		live_check_truth(&d.l, d.id, &kept);
 	}
@@ -395,7 +402,7 @@ static void pages_that_were_tidied_away_are_read_again(void **unused UNUSED)
 	struct err err = { 0 };
 	struct store_list list;
 	bool kept;
-	defer_third_page(&d, "quota,after=900,at=3");
+	defer_third_page(&d, "quota,after=900,on=page,at=3");
 	assert_int_equal(store_list(d.l.store, SLICE("pending/"), SLICE_NULL, 100, &d.arena, &list, &err), RC_OK);
 	assert_true(list.count >= 4); /* the app, the cursor, the playlist, two pages */
 	for (size_t i = 0; i < list.count; i++)
@@ -414,7 +421,7 @@ static void nothing_pending_is_left_when_all_is_done(void **unused UNUSED)
 	CLEANUP(deferral_done) struct deferral d = { 0 };
 	struct err err = { 0 };
 	struct store_list list;
-	defer_third_page(&d, "503,burst=5,at=3");
+	defer_third_page(&d, "503,burst=5,on=page,at=3");
 	assert_int_equal(d.r.retry_after_ms, 0);
 	assert_non_null(strstr(d.r.deferred_why, "given up after 5 tries"));
 	assert_int_equal(run_again(&d), 3);
