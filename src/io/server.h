@@ -12,8 +12,8 @@ struct server_request {
 	const char *method, *path; /* path: decoded, without the query */
 	const char *target;        /* as it was sent: path and query, nothing decoded */
 	struct slice body;
-	struct arena *arena;       /* of this request: for the reply */
-	void *connection;          /* private */
+	struct arena *arena; /* of this request: for the reply */
+	void *connection;    /* private */
 };
 /* NULL when absent.  Header names without case; a query value is decoded, "" when there is only a name.  Any bytes but NUL: what
  * must be UTF-8 is checked by the caller. */
@@ -27,18 +27,18 @@ struct server_reply_header {
 };
 #define SERVER_REPLY_HEADERS_MAX 16
 struct server_reply {
-	int status; /* 200 */
+	int status;        /* 200 */
 	struct slice body; /* owned by the request's arena, or static */
 	struct server_reply_header header[SERVER_REPLY_HEADERS_MAX];
 	size_t header_count;
 	/* For the simulator, how the answer goes wrong on its way.  All zero: it does not. */
 	struct {
-		bool reset;               /* the connection is reset before a byte is sent */
-		bool truncate;            /* the whole length is announced, the connection closed after send_bytes */
-		bool short_length;        /* send_bytes is announced and sent, though the body is longer */
+		bool reset;        /* the connection is reset before a byte is sent */
+		bool truncate;     /* the whole length is announced, the connection closed after send_bytes */
+		bool short_length; /* send_bytes is announced and sent, though the body is longer */
 		size_t send_bytes;
-		int64_t delay_ms;         /* before the first byte of the body, */
-		int64_t pause_ms;         /* and between pieces of pause_bytes */
+		int64_t delay_ms; /* before the first byte of the body, */
+		int64_t pause_ms; /* and between pieces of pause_bytes */
 		size_t pause_bytes;
 	} wrong;
 };
@@ -46,8 +46,8 @@ struct server_reply {
 void server_reply_header(struct server_reply *reply, const char *name, const char *value);
 
 struct server_options {
-	const char *what;           /* for messages: "simulator", "login" */
-	int port;		   /* 0 = any free one */
+	const char *what; /* for messages: "simulator", "login" */
+	int port;         /* 0 = any free one */
 	int connections_max;
 	size_t body_limit_bytes, head_limit_bytes;
 	int idle_timeout_s;

@@ -24,7 +24,7 @@ enum simulator_shape {
 #define X(name, text) SIMULATOR_##name,
 	SIMULATOR_SHAPES(X)
 #undef X
-		SIMULATOR_SHAPE_COUNT
+	SIMULATOR_SHAPE_COUNT
 };
 
 #define SIMULATOR_POPULATIONS(X)                                                                       \
@@ -35,7 +35,7 @@ enum simulator_population {
 #define X(name, text) SIMULATOR_##name,
 	SIMULATOR_POPULATIONS(X)
 #undef X
-		SIMULATOR_POPULATION_COUNT
+	SIMULATOR_POPULATION_COUNT
 };
 
 /* false: no such name. */
@@ -47,17 +47,17 @@ bool simulator_population_of(struct slice name, enum simulator_population *out);
 struct simulator_options {
 	struct world *world;      /* taken over, also on failure; or NULL with recorded_dir */
 	const char *recorded_dir; /* PATH/<playlist_id>/<YYYY-MM-DDTHH-MM-SSZ>/page-NNNN.json, PATH/<playlist_id>/playlist.json */
-	struct clock *clock; /* when tokens expire and a Retry-After has run out */
-	uint64_t seed; /* of tokens, edits and the chance of faults */
-	int port; /* 0 = any */
+	struct clock *clock;      /* when tokens expire and a Retry-After has run out */
+	uint64_t seed;            /* of tokens, edits and the chance of faults */
+	int port;                 /* 0 = any */
 	enum simulator_shape shape;
 	enum simulator_population population;
-	int limit_max; /* 50 or 100: a larger limit, or 0, is 400 "Invalid limit"; 0 = 100 */
-	int64_t token_ttl_s; /* 0 = 3600 */
-	bool rotate; /* a refresh gives a new refresh token and the old one dies */
+	int limit_max;                       /* 50 or 100: a larger limit, or 0, is 400 "Invalid limit"; 0 = 100 */
+	int64_t token_ttl_s;                 /* 0 = 3600 */
+	bool rotate;                         /* a refresh gives a new refresh token and the old one dies */
 	const char *client_id, *client_secret; /* NULL = any */
-	const char *user_id; /* whom /authorize lets in; NULL = the owner of the first playlist that is not Spotify's */
-	int64_t day; /* after the world's first; -1 = the last */
+	const char *user_id;                 /* whom /authorize lets in; NULL = the owner of the first playlist that is not Spotify's */
+	int64_t day;                         /* after the world's first; -1 = the last */
 };
 struct simulator;
 /* RC_FATAL: the port is taken, or the recorded folder cannot be used. */
@@ -97,7 +97,7 @@ enum simulator_kind {
 #define X(name, text) SIMULATOR_##name,
 	SIMULATOR_KINDS(X)
 #undef X
-		SIMULATOR_KIND_COUNT
+	SIMULATOR_KIND_COUNT
 };
 #define SIMULATOR_FAULTS(X)                                                                                                        \
 	X(429, "429") X(QUOTA, "quota") X(429_NO_HEADER, "429_no_header") X(429_TEXT, "429_text") X(500, "500") X(502, "502")     \
@@ -108,16 +108,16 @@ enum simulator_fault_kind {
 #define X(name, text) FAULT_##name,
 	SIMULATOR_FAULTS(X)
 #undef X
-		SIMULATOR_FAULT_COUNT
+	SIMULATOR_FAULT_COUNT
 };
 const char *simulator_kind_name(enum simulator_kind kind);
 const char *simulator_fault_name(enum simulator_fault_kind kind);
 
 struct simulator_stats {
 	int64_t requests[SIMULATOR_KIND_COUNT]; /* those to /control do not count */
-	int64_t not_modified; /* answered 304 */
-	int64_t violations; /* came before a Retry-After had run out (and were answered 429 again) */
-	int64_t repeats; /* asked again for what had been answered whole, nothing having changed */
+	int64_t not_modified;                /* answered 304 */
+	int64_t violations;                  /* came before a Retry-After had run out (and were answered 429 again) */
+	int64_t repeats;                     /* asked again for what had been answered whole, nothing having changed */
 	int64_t faults[SIMULATOR_FAULT_COUNT]; /* answers that were made to fail */
 };
 void simulator_stats(struct simulator *s, struct simulator_stats *out);

@@ -21,7 +21,7 @@ struct settings {
 	enum simulator_shape shape;
 	enum simulator_population population;
 	int64_t limit_max, token_ttl_s, day;
-	bool rotate, deny; /* deny: the user says no to /authorize */
+	bool rotate, deny;                   /* deny: the user says no to /authorize */
 	char client_id[NAME_BYTES], client_secret[NAME_BYTES], user_id[NAME_BYTES]; /* "" = any */
 };
 
@@ -29,8 +29,8 @@ struct settings {
 
 /* A playlist as it stands: a snapshot, perhaps edited.  Does not change; counted references. */
 struct shown {
-	int refs;              /* under the simulator's lock */
-	struct shown *of;      /* the snapshot as it was before edits; NULL: this is it */
+	int refs;         /* under the simulator's lock */
+	struct shown *of; /* the snapshot as it was before edits; NULL: this is it */
 	struct world_chart *chart;
 	struct recorded_items *recorded;
 	bool both, item_shape; /* how its items are written */
@@ -43,8 +43,8 @@ struct shown {
 struct listing {
 	char *id, *owner_id;
 	bool spotify_owned;
-	char *meta;            /* recorded: playlist.json completed; NULL for a world's */
-	int64_t *at;           /* recorded: its snapshots, ascending */
+	char *meta;  /* recorded: playlist.json completed; NULL for a world's */
+	int64_t *at; /* recorded: its snapshots, ascending */
 	size_t at_count;
 	struct shown *shown;   /* of the day; NULL: not asked for yet */
 };
