@@ -259,6 +259,10 @@ void accounts_token(struct call *c)
 	const char *type = server_form(c->rq, "grant_type");
 	struct client client;
 	bool credentials = type && strcmp(type, "client_credentials") == 0;
+	if (strcmp(c->rq->method, "POST") != 0) {
+		answer_error(c, 405, "Method not allowed");
+		return;
+	}
 	if (!read_client(c, &client) && server_header(c->rq, "Authorization")) {
 		refuse(c, "invalid_client", "Invalid client");
 		return;
