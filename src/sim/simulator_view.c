@@ -266,6 +266,7 @@ static struct world_chart written_as(const struct world_chart *c, const struct v
 		copy.item_shape = view->shape != SIMULATOR_TRACKS;
 	}
 	copy.market = view->market;
+	copy.disguise = true;
 	return copy;
 }
 

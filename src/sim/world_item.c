@@ -311,6 +311,41 @@ static void episode(const struct world_chart *c, uint64_t h, bool as_track, stru
 	ADD(b, "\"}");
 }
 
+/* What a client of 2026 gets that asked for tracks only: the flags say track, the type and the address say episode, and the show
+ * stands where album and artist do. */
+static void disguised(const struct world_chart *c, uint64_t h, struct buf *b)
+{
+	char id[WORLD_ID_BYTES], show_id[WORLD_ID_BYTES];
+	struct world_text name, show;
+	world_id(c->w->seed, DRAW_EPISODE, h, 0, id);
+	world_id(c->w->seed, DRAW_EPISODE, h, 1, show_id);
+	name_episode(h, &name);
+	name_show(h, &show);
+	ADD(b, "{\"album\":{\"album_type\":\"compilation\",\"artists\":[],\"available_markets\":[],");
+	links("show", show_id, b);
+	ADD(b, ",\"images\":[],\"name\":");
+	text(c, &show, b);
+	ADD(b, ",\"release_date\":null,\"release_date_precision\":null,\"total_tracks\":1,");
+	type_uri("show", show_id, b);
+	ADD(b, "},\"artists\":[{");
+	links("show", show_id, b);
+	ADD(b, ",\"name\":null,\"type\":");
+	text(c, &show, b);
+	ADD(b, ",\"uri\":\"spotify:show:");
+	buf_adds(b, show_id);
+	ADD(b, "\"}],\"available_markets\":[],\"disc_number\":0,\"duration_ms\":");
+	number(600000 + (int64_t) (h % 2400000), false, b);
+	ADD(b, ",\"episode\":false,\"explicit\":false,\"external_ids\":{\"spotify\":\"https://open.spotify.com/episode/");
+	buf_adds(b, id);
+	ADD(b, "\"},");
+	links("episode", id, b);
+	ADD(b, ",\"is_local\":false,\"name\":");
+	text(c, &name, b);
+	ADD(b, ",\"popularity\":0,\"preview_url\":null,\"track\":true,\"track_number\":0,");
+	type_uri("episode", id, b);
+	ADD(b, "}");
+}
+
 static void content(const struct world_chart *c, size_t position, const struct world_slot *s, const struct world_track *t,
                     struct buf *b)
 {
@@ -327,7 +362,10 @@ static void content(const struct world_chart *c, size_t position, const struct w
 		return;
 	case WORLD_EPISODE:
 	case WORLD_EPISODE_AS_TRACK:
-		episode(c, h, s->kind == WORLD_EPISODE_AS_TRACK, b);
+		if (c->disguise && s->kind == WORLD_EPISODE_AS_TRACK)
+			disguised(c, h, b);
+		else
+			episode(c, h, s->kind == WORLD_EPISODE_AS_TRACK, b);
 		return;
 	case WORLD_MISSING_ID:
 		track(c, t, NULL, b);

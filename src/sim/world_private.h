@@ -65,6 +65,7 @@ struct world_chart {
 	int64_t unix_s, day; /* day: after the world's first */
 	size_t count, total; /* slots; what the API says */
 	bool both, item_shape, market, no_popularity, escaped;
+	bool disguise; /* EPISODE_AS_TRACK as the service of 2026 writes it; never in a world's own pages */
 	struct world_slot *slot;
 };
 
