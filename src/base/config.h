@@ -46,7 +46,7 @@
 	X(spotify_bodies,          "full",          "full = answers as they are; fields = only what the tables need")    \
 	X(spotify_api_url,         "https://api.spotify.com/v1", "the Web API, or a simulator of it")                    \
 	X(spotify_accounts_url,    "https://accounts.spotify.com", "the accounts service, or a simulator of it")         \
-	X(drift_policy,            "",              "what a drifting field means: track.popularity=warn,track.name=fail (else warn)") \
+	X(drift_policy,            "",              "what a drifting field means: track.name=fail,track.popularity=warn,*=warn (* are the others; warn when not said)") \
 	X(playlists,               "",              "playlist ids to follow beside the watch list, separated by commas")
 
 enum config_from { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENV, CONFIG_CLI };

@@ -16,6 +16,7 @@
 
 struct app {
 	struct config config;
+	struct drift_policy drift_policy;
 	char home[PATH_BYTES], config_file[PATH_BYTES], tmp[PATH_BYTES];
 	bool json_log, quiet, settled;
 	struct store *store;
@@ -66,6 +67,11 @@ void app_free(struct app *app)
 struct config *app_config(struct app *app)
 {
 	return &app->config;
+}
+
+const struct drift_policy *app_drift_policy(struct app *app)
+{
+	return &app->drift_policy;
 }
 
 struct clock *app_clock(struct app *app UNUSED)
@@ -180,6 +186,7 @@ enum rc app_settle(struct app *app, struct err *err)
 	TRY(config_load_env(&app->config, err));
 	TRY(check_backends(&app->config, err));
 	TRY(check_together(&app->config, err));
+	TRY(drift_policy_parse(slice_of(app->config.drift_policy), &app->drift_policy, err));
 	TRY(check_folder("home", app->home, err));
 	TRY(check_folder("--store", app->config.store, err));
 	(void) snprintf(app->tmp, sizeof app->tmp, "%.*s/tmp", PATH_BYTES - 8, app->home);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "bronze/drift.h"
 #include "bus/bus.h"
 #include "dag/pipeline.h"
 #include "io/duck.h"
@@ -28,6 +29,7 @@ MUST_USE enum rc app_set_global(struct app *app, const char *name, const char *v
 MUST_USE enum rc app_settle(struct app *app, struct err *err);
 
 struct config *app_config(struct app *app);
+const struct drift_policy *app_drift_policy(struct app *app);
 struct clock *app_clock(struct app *app);
 const char *app_home(struct app *app);
 bool app_quiet(struct app *app);

@@ -124,6 +124,7 @@ enum rc build_open(struct app *app, const struct args *args, const char *run_id,
 		.wait_ms_max = c->ack_deadline_s * 1000 + c->retry_max_ms,
 		.lock_wait_ms = c->lock_wait_s * 1000,
 		.page_limit_bytes = (size_t) c->page_limit_bytes,
+		.drift_policy = app_drift_policy(app),
 		.stop = app_stop(app),
 	};
 	TRY(read_day(args, "since", &out->options.has_since, &out->options.since_day, err));

@@ -226,6 +226,7 @@ static enum rc rebuild(struct app *app, const struct args *args, bool only_check
 	options.ports = (struct pipeline_ports){ .ctx = &s, .store = second_store, .derived = second_derived, .duck = second_duck,
 		                                 .warehouse = second_warehouse };
 	options.home = s.dir;
+	options.drift_policy = NULL; /* the question is whether the tables are what raw gives, whatever raw lacks */
 	again = pipeline_new(&options);
 	TRY(build_again(again, app_quiet(app), err));
 	progress_wipe(home.progress);

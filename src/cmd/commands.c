@@ -3,10 +3,11 @@
 
 #define COMMANDS(X)                                                                          \
 	X(run) X(setup) X(watch) X(extract) X(ingest) X(bronze) X(gold) X(load) X(verify) X(publish) \
-	X(query) X(chart) X(lineage) X(dag) X(dead) X(rebuild)                               \
-	X(login)                                                                             \
-	X(playlists)                                                                         \
-	X(simulate)                                                                          \
+	X(query) X(chart) X(lineage) X(dag) X(dead) X(rebuild) \
+	X(login) \
+	X(playlists) \
+	X(simulate) \
+	X(drift) \
 	X(config) X(version)
 
 #define X(name) extern const struct command cmd_##name;

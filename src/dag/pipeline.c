@@ -288,6 +288,42 @@ static void count_check(void *ctx, const struct warehouse_check *check)
 		          check->what, check->example);
 }
 
+/* Before the checks of the warehouse: what passed those may be published by whoever comes next. */
+static enum rc audit_drift(struct pipeline *p, struct store *store, struct duck_conn *conn, const struct partition_list *partitions,
+                           struct audit_sum *sum, struct err *err)
+{
+	const struct drift_policy *policy = p->o->drift_policy;
+	if (!policy)
+		return RC_OK;
+	const struct drift_options o = { .store = store, .conn = conn, .partitions = partitions, .stop = p->o->stop };
+	struct drift_sum drift;
+	CLEANUP(buf_done) struct buf warned = buf_new(ERR_MSG_BYTES), failed = buf_new(ERR_MSG_BYTES);
+	TRY(drift_scan(&o, &drift, err));
+	drift_tell(&drift, policy, false, &warned);
+	if (warned.len)
+		log_warn("verify", "%s: `sargam drift` tells what depends on it", buf_str(&warned));
+	if (!policy->any_fail) /* then nothing was checked */
+		return RC_OK;
+	drift_tell(&drift, policy, true, &failed);
+	const struct warehouse_check check = {
+		.name = "drift",
+		.what = "no field whose drift_policy is fail has vanished or changed its type",
+		.violations = (int64_t) drift_count(&drift, policy, true),
+		.example = failed.len ? buf_str(&failed) : "",
+	};
+	if (check.violations)
+		sum->failed++;
+	else
+		sum->passed++;
+	if (sum->on_check)
+		sum->on_check(sum->ctx, &check);
+	if (!check.violations)
+		return RC_OK;
+	metric_add(METRIC_audits_failed, sum->failed);
+	return err_set(err, RC_REJECT, "%s, and the setting drift_policy says fail: `sargam drift` tells what depends on it; with FIELD=warn "
+	               "there the rest is published all the same", check.example);
+}
+
 static enum rc audit(struct pipeline *p, struct audit_sum *sum, struct err *err)
 {
 	const struct pipeline_ports *ports = &p->o->ports;
@@ -303,6 +339,7 @@ static enum rc audit(struct pipeline *p, struct audit_sum *sum, struct err *err)
 	struct partition_list partitions;
 	TRY(duck_connect(duck, &conn, err));
 	TRY(partition_list(store, conn, &arena, &partitions, err));
+	TRY(audit_drift(p, store, conn, &partitions, sum, err));
 	struct warehouse_bronze *bronze =
 		arena_alloc_array(&arena, partitions.count * BRONZE_TABLE_COUNT, sizeof *bronze);
 	size_t count = 0;

@@ -6,6 +6,7 @@
 #ifndef DAG_PIPELINE_H
 #define DAG_PIPELINE_H
 
+#include "bronze/drift.h"
 #include "bus/bus.h"
 #include "dag/plan.h"
 #include "io/duck.h"
@@ -62,6 +63,9 @@ struct pipeline_options {
 	int64_t chart_offset_s, playlist_groups, pages_max, wait_ms_max, lock_wait_ms;
 	size_t page_limit_bytes;
 	bool rebuild; /* load starts from nothing */
+	/* The audit begins with drift: a field that fails by this policy is RC_REJECT, before anything counts as audited; one that
+	 * warns is a line of the log.  NULL: nobody looks. */
+	const struct drift_policy *drift_policy;
 	void (*on_progress)(void *ctx, const char *stage, const char *what, size_t done, size_t total);
 	void *progress_ctx;
 	const bool *stop;
