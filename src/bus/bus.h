@@ -143,6 +143,8 @@ static inline void bus_closep(struct bus **b)
 struct clock;
 /* `path` is the database file (bus.db).  Leases of a process of this machine that died are over at once. */
 MUST_USE enum rc bus_sqlite_open(const char *path, struct clock *clock, struct bus **out, struct err *err);
+/* For stats only: changes nothing (db_open_reader). */
+MUST_USE enum rc bus_sqlite_open_reader(const char *path, struct clock *clock, struct bus **out, struct err *err);
 struct bus *bus_mem_open(struct clock *clock);
 /* Decorator: call number `fail_at` fails with `rc` before (or, with `after`, although) `inner` did it.  Owns `inner`. */
 struct bus *bus_fault_open(struct bus *inner, int fail_at, bool after, enum rc rc);

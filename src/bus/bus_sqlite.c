@@ -243,7 +243,7 @@ static void close_bus(struct bus *base)
 	mem_free(b);
 }
 
-enum rc bus_sqlite_open(const char *path, struct clock *clock, struct bus **out, struct err *err)
+static struct bus *new_bus(struct db *db, struct clock *clock)
 {
 	static const struct bus_ops ops = {
 		.name = "sqlite",
@@ -256,10 +256,23 @@ enum rc bus_sqlite_open(const char *path, struct clock *clock, struct bus **out,
 		.stats = stats,
 		.close = close_bus,
 	};
-	struct db *db;
-	TRY(db_open(path, schema, COUNT_OF(schema), &db, err));
 	struct bus_sqlite *b = mem_alloc(sizeof *b);
 	*b = (struct bus_sqlite){ .base.ops = &ops, .db = db, .clock = clock };
-	*out = &b->base;
+	return &b->base;
+}
+
+enum rc bus_sqlite_open(const char *path, struct clock *clock, struct bus **out, struct err *err)
+{
+	struct db *db;
+	TRY(db_open(path, schema, COUNT_OF(schema), &db, err));
+	*out = new_bus(db, clock);
+	return RC_OK;
+}
+
+enum rc bus_sqlite_open_reader(const char *path, struct clock *clock, struct bus **out, struct err *err)
+{
+	struct db *db;
+	TRY(db_open_reader(path, COUNT_OF(schema), &db, err));
+	*out = new_bus(db, clock);
 	return RC_OK;
 }

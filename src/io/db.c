@@ -2,37 +2,18 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "io/db_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
-/* "SRGM" in the file's header: a database of something else is never touched. */
-#define APPLICATION_ID 0x5352474d
-#define BUSY_MS 10000
 #define WAL_BYTES_KEPT (16 << 20)
 /* Free pages are given back in small steps, when they are many: every COMMITS_PER_VACUUM commits and at close. */
 #define COMMITS_PER_VACUUM 64
 #define FREE_PAGES_KEPT 256
 #define FREE_PAGES_PER_VACUUM 1024
-
-struct db_stmt {
-	struct db *db;
-	const char *sql; /* the key, by address */
-	sqlite3_stmt *handle;
-	int bind_status; /* the first refusal of a parameter, told by the next step */
-	bool in_use, stepped;
-};
-
-struct db {
-	sqlite3 *handle;
-	char *path;
-	struct db_stmt **stmt;
-	size_t stmt_count, stmt_cap;
-	uint64_t commits;
-};
 
 /* The one place that gives a class to what SQLite says. */
 static enum rc rc_from_sqlite(int status)
@@ -76,7 +57,7 @@ static const char *hint(int status)
 	}
 }
 
-static enum rc fail(const struct db *db, int status, const char *doing, struct err *err)
+enum rc db_fail(const struct db *db, int status, const char *doing, struct err *err)
 {
 	if ((status & 0xff) == SQLITE_NOMEM || status == SQLITE_IOERR_NOMEM)
 		abort(); /* as mem_alloc() does */
@@ -100,17 +81,17 @@ static enum rc pass(const struct db *db, const char *point, struct err *err)
 static enum rc run(struct db *db, const char *sql, struct err *err)
 {
 	int status = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
-	return status == SQLITE_OK ? RC_OK : fail(db, status, sql, err);
+	return status == SQLITE_OK ? RC_OK : db_fail(db, status, sql, err);
 }
 
-static enum rc read_int(struct db *db, const char *sql, int64_t *out, struct err *err)
+enum rc db_read_int(struct db *db, const char *sql, int64_t *out, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int status = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
 	if (status == SQLITE_OK)
 		status = sqlite3_step(stmt);
 	*out = status == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-	enum rc rc = status == SQLITE_ROW ? RC_OK : fail(db, status, sql, err);
+	enum rc rc = status == SQLITE_ROW ? RC_OK : db_fail(db, status, sql, err);
 	(void) sqlite3_finalize(stmt);
 	return rc;
 }
@@ -138,7 +119,7 @@ static enum rc enter_wal(struct db *db, struct err *err)
 	if (status == SQLITE_OK)
 		status = sqlite3_step(stmt);
 	bool is_wal = status == SQLITE_ROW && strcmp((const char *) sqlite3_column_text(stmt, 0), "wal") == 0;
-	enum rc rc = status == SQLITE_ROW ? RC_OK : fail(db, status, "PRAGMA journal_mode=WAL", err);
+	enum rc rc = status == SQLITE_ROW ? RC_OK : db_fail(db, status, "PRAGMA journal_mode=WAL", err);
 	(void) sqlite3_finalize(stmt);
 	TRY(rc);
 	if (!is_wal)
@@ -147,7 +128,7 @@ static enum rc enter_wal(struct db *db, struct err *err)
 	return RC_OK;
 }
 
-static enum rc check_version(const struct db *db, int64_t version, int known, struct err *err)
+enum rc db_check_version(const struct db *db, int64_t version, int known, struct err *err)
 {
 	if (version > known)
 		return err_set(err, RC_FATAL,
@@ -165,8 +146,8 @@ static enum rc claim(struct db *db, struct err *err)
 	int64_t id, tables;
 	TRY(db_begin(db, err));
 	CLEANUP(db_rollbackp) struct db *transaction = db;
-	TRY(read_int(db, "PRAGMA application_id", &id, err));
-	TRY(read_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err));
+	TRY(db_read_int(db, "PRAGMA application_id", &id, err));
+	TRY(db_read_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err));
 	if (id == APPLICATION_ID)
 		return RC_OK;
 	if (id != 0 || tables != 0)
@@ -181,13 +162,13 @@ static enum rc claim(struct db *db, struct err *err)
 static enum rc migrate(struct db *db, const struct db_migration *steps, int count, struct err *err)
 {
 	int64_t version;
-	TRY(read_int(db, "PRAGMA user_version", &version, err));
-	TRY(check_version(db, version, count, err));
+	TRY(db_read_int(db, "PRAGMA user_version", &version, err));
+	TRY(db_check_version(db, version, count, err));
 	while (version < count) {
 		TRY(db_begin(db, err));
 		CLEANUP(db_rollbackp) struct db *transaction = db;
-		TRY(read_int(db, "PRAGMA user_version", &version, err)); /* another process may have been first */
-		TRY(check_version(db, version, count, err));
+		TRY(db_read_int(db, "PRAGMA user_version", &version, err)); /* another process may have been first */
+		TRY(db_check_version(db, version, count, err));
 		if (version == count)
 			return RC_OK;
 		TRY_WRAP(run(db, steps[version].sql, err), err, "migration to schema %lld", (long long) version + 1);
@@ -205,9 +186,9 @@ static enum rc open_file(struct db *db, const struct db_migration *steps, int co
 	                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 	                             NULL);
 	if (status != SQLITE_OK)
-		return fail(db, status, "open", err);
+		return db_fail(db, status, "open", err);
 	if (sqlite3_db_readonly(db->handle, "main") == 1)
-		return fail(db, SQLITE_READONLY, "open", err);
+		return db_fail(db, SQLITE_READONLY, "open", err);
 	(void) sqlite3_busy_timeout(db->handle, BUSY_MS);
 	/* auto_vacuum counts only before the first page exists: it comes before the change to WAL, which writes it. */
 	status = sqlite3_exec(db->handle,
@@ -215,9 +196,9 @@ static enum rc open_file(struct db *db, const struct db_migration *steps, int co
 	                      "PRAGMA trusted_schema=OFF; PRAGMA auto_vacuum=INCREMENTAL",
 	                      NULL, NULL, NULL);
 	if (status != SQLITE_OK)
-		return fail(db, status, "open", err);
+		return db_fail(db, status, "open", err);
 	int64_t id;
-	TRY(read_int(db, "PRAGMA application_id", &id, err));
+	TRY(db_read_int(db, "PRAGMA application_id", &id, err));
 	if (id != APPLICATION_ID && id != 0)
 		return err_set(err, RC_FATAL, "%s: a database of another program: choose another --home", db->path);
 	TRY(enter_wal(db, err));
@@ -243,8 +224,8 @@ enum rc db_open(const char *path, const struct db_migration *steps, int count, s
 static void vacuum(struct db *db)
 {
 	int64_t unused, pages;
-	if (read_int(db, "PRAGMA freelist_count", &unused, NULL) != RC_OK ||
-	    read_int(db, "PRAGMA page_count", &pages, NULL) != RC_OK)
+	if (db_read_int(db, "PRAGMA freelist_count", &unused, NULL) != RC_OK ||
+	    db_read_int(db, "PRAGMA page_count", &pages, NULL) != RC_OK)
 		return;
 	if (unused < FREE_PAGES_KEPT || unused < pages / 8)
 		return;
@@ -348,7 +329,7 @@ enum rc db_query(struct db *db, const char *sql, struct db_stmt **out, struct er
 		const char *tail;
 		int status = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, &tail);
 		if (status != SQLITE_OK)
-			return fail(db, status, sql, err);
+			return db_fail(db, status, sql, err);
 		assert(handle && !*tail);
 		stmt = cache(db, sql, handle);
 	}
@@ -396,10 +377,10 @@ enum rc db_step(struct db_stmt *stmt, bool *out_row, struct err *err)
 		TRY(pass(db, "db.commit.before", err));
 	stmt->stepped = true;
 	if (stmt->bind_status != SQLITE_OK)
-		return fail(db, stmt->bind_status, stmt->sql, err);
+		return db_fail(db, stmt->bind_status, stmt->sql, err);
 	int status = sqlite3_step(stmt->handle);
 	if (status != SQLITE_ROW && status != SQLITE_DONE) {
-		enum rc rc = fail(db, status, stmt->sql, err);
+		enum rc rc = db_fail(db, status, stmt->sql, err);
 		(void) sqlite3_reset(stmt->handle);
 		return rc;
 	}

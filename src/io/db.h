@@ -24,6 +24,9 @@ struct db_migration {
 	const char *sql;
 };
 MUST_USE enum rc db_open(const char *path, const struct db_migration *steps, int count, struct db **out, struct err *err);
+/* For looking only: the file, its log and its folder stay as they are, so it works where nothing can be written, too.  The
+ * schema must be `version` (the number of steps).  RC_NOT_FOUND when there is no file, or nothing in it; RC_RETRY when it is older. */
+MUST_USE enum rc db_open_reader(const char *path, int version, struct db **out, struct err *err);
 void db_close(struct db *db);
 static inline void db_closep(struct db **db)
 {

@@ -72,6 +72,15 @@ MUST_USE enum rc file_temp_write(const char *to, struct slice bytes, struct file
 MUST_USE enum rc file_temp_take(const char *from, const char *to, struct file_temp *out, struct err *err);
 void file_temp_done(struct file_temp *temp);
 
+/* What can be put where `path` is (a folder or a file). */
+struct file_space {
+	bool is_writable; /* for this user */
+	bool is_remote;   /* a network file system: locks and SQLite's log may not work there */
+	int64_t free_bytes, total_bytes; /* free for this user */
+	char file_system[24];            /* "ext4", or its number in hexadecimal */
+};
+MUST_USE enum rc file_space_look(const char *path, struct file_space *out, struct err *err);
+
 /* Remove temporary files below a folder that are older than `age_s` and whose writer is dead. */
 MUST_USE enum rc file_sweep(const char *path, int64_t age_s, struct err *err);
 
@@ -83,6 +92,9 @@ struct clock;
 MUST_USE enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock,
                            const bool *stop, void (*on_wait)(const char *holder_note, void *ctx), void *ctx,
                            struct file_lock **out, struct err *err);
+/* Who holds it now, without waiting and without making the file; *out_held = false when nobody does. */
+#define FILE_NOTE_BYTES 256
+MUST_USE enum rc file_lock_look(const char *path, bool *out_held, char out_note[static FILE_NOTE_BYTES], struct err *err);
 void file_unlock(struct file_lock *lock);
 static inline void file_unlockp(struct file_lock **lock)
 {

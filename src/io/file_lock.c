@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE_BYTES 256
 #define POLL_MS 50
 
 struct file_lock {
@@ -18,9 +17,9 @@ struct file_lock {
 };
 
 /* What a person can read of it; a file that is being written says nothing yet. */
-static void read_note(int fd, char out_note[static NOTE_BYTES])
+static void read_note(int fd, char out_note[static FILE_NOTE_BYTES])
 {
-	ssize_t got = pread(fd, out_note, NOTE_BYTES - 1, 0);
+	ssize_t got = pread(fd, out_note, FILE_NOTE_BYTES - 1, 0);
 	size_t len = got > 0 ? (size_t) got : 0;
 	out_note[len] = '\0';
 	for (char *p = out_note; *p; p++)
@@ -29,21 +28,21 @@ static void read_note(int fd, char out_note[static NOTE_BYTES])
 	while (len && out_note[len - 1] == ' ')
 		out_note[--len] = '\0';
 	if (!len)
-		(void) snprintf(out_note, NOTE_BYTES, "another process");
+		(void) snprintf(out_note, FILE_NOTE_BYTES, "another process");
 }
 
 static int write_note(int fd, const char *note)
 {
 	size_t len = strlen(note);
 	errno = 0;
-	len = len < NOTE_BYTES - 1 ? len : NOTE_BYTES - 1;
+	len = len < FILE_NOTE_BYTES - 1 ? len : FILE_NOTE_BYTES - 1;
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, note, len, 0) != (ssize_t) len)
 		return errno ? errno : EIO;
 	return 0;
 }
 
 /* 0 with *out_fd locked, EWOULDBLOCK with the holder's note, or what failed. */
-static int try_lock(const char *path, int *out_fd, char out_note[static NOTE_BYTES])
+static int try_lock(const char *path, int *out_fd, char out_note[static FILE_NOTE_BYTES])
 {
 	for (;;) {
 		CLEANUP(fd_closep) int fd = -1;
@@ -67,7 +66,7 @@ enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct cl
                   void (*on_wait)(const char *holder_note, void *ctx), void *ctx, struct file_lock **out, struct err *err)
 {
 	int64_t until_ns = clock_mono_ns(clock) + wait_ms * 1000000;
-	char holder[NOTE_BYTES];
+	char holder[FILE_NOTE_BYTES];
 	int fd = -1, errnum;
 	bool told = false;
 	while ((errnum = try_lock(path, &fd, holder)) == EWOULDBLOCK) {
@@ -89,6 +88,22 @@ enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct cl
 	}
 	*out = mem_alloc(sizeof **out);
 	(*out)->fd = fd;
+	return RC_OK;
+}
+
+enum rc file_lock_look(const char *path, bool *out_held, char out_note[static FILE_NOTE_BYTES], struct err *err)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	*out_held = false;
+	int errnum = step_open(path, O_RDONLY, &fd);
+	if (errnum)
+		return errnum == ENOENT ? RC_OK : err_errno(err, errnum, "cannot look at %s", path);
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0) /* for a moment, with others who look */
+		return RC_OK;
+	if (errno != EWOULDBLOCK)
+		return err_errno(err, errno, "cannot look at %s", path);
+	*out_held = true;
+	read_note(fd, out_note);
 	return RC_OK;
 }
 

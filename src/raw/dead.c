@@ -21,6 +21,8 @@ static enum rc last_seen(struct store *store, struct state *state, const struct 
 	CLEANUP(arena_done) struct arena scratch = arena_new((size_t) 256 << 20);
 	struct store_list list;
 	*out_s = s->snapshot_at;
+	if (!state)
+		return RC_OK;
 	TRY(store_list(store, raw_prefix(s->playlist_id, s->snapshot_at, &scratch), SLICE_NULL, 1000, &scratch, &list, err));
 	for (size_t i = 0; i < list.count; i++) {
 		struct state_receipts receipts;

@@ -79,6 +79,15 @@ enum rc state_open(const char *path, struct clock *clock, struct state **out, st
 	return RC_OK;
 }
 
+enum rc state_open_reader(const char *path, struct clock *clock, struct state **out, struct err *err)
+{
+	CLEANUP(state_closep) struct state *st = mem_alloc(sizeof *st);
+	st->clock = clock;
+	TRY(db_open_reader(path, COUNT_OF(steps), &st->db, err));
+	*out = TAKE(st);
+	return RC_OK;
+}
+
 void state_close(struct state *st)
 {
 	if (!st)

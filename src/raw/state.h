@@ -15,6 +15,8 @@ struct state;
 
 /* Made when missing, brought to the newest schema when it is older; a newer one is RC_FATAL. */
 MUST_USE enum rc state_open(const char *path, struct clock *clock, struct state **out, struct err *err);
+/* For looking only; see db_open_reader. */
+MUST_USE enum rc state_open_reader(const char *path, struct clock *clock, struct state **out, struct err *err);
 void state_close(struct state *st);
 static inline void state_closep(struct state **st)
 {
