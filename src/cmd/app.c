@@ -218,7 +218,6 @@ enum rc app_store(struct app *app, struct store **out, struct err *err)
 {
 	if (!app->store) {
 		const char *uri = app->config.store;
-		TRY(make_home(app, err));
 		TRY(store_folder_open(*uri ? uri : app->home, &app->store, err));
 	}
 	*out = app->store;

@@ -8,6 +8,7 @@
 	X(playlists) \
 	X(simulate) \
 	X(drift) \
+	X(doctor) \
 	X(config) X(version)
 
 #define X(name) extern const struct command cmd_##name;

@@ -7,11 +7,9 @@
 #include "raw/key.h"
 #include "raw/snapshot.h"
 
-#define INCOMPLETE "incomplete"
-
 static bool is_incomplete(const struct letter *l)
 {
-	return slice_is(l->reason, INCOMPLETE);
+	return slice_is(l->reason, DEAD_INCOMPLETE);
 }
 
 /* When something of it last arrived. */
@@ -52,7 +50,7 @@ enum rc dead_list(struct store *store, struct state *state, struct clock *clock,
 		                            ? arena_printf(arena, "%zu objects its manifest names are missing", s->missing)
 		                            : arena_printf(arena, "%zu objects are there, but no manifest that can be read", s->objects);
 		const struct letter l = {
-			.reason = SLICE(INCOMPLETE),
+			.reason = SLICE(DEAD_INCOMPLETE),
 			.name = letter_snapshot_name(s->playlist_id, s->snapshot_at, arena),
 			.detail = arena_printf(arena, "%.*s; run `sargam extract` with its source again", SLICE_FMT(what)),
 			.kind = LETTER_SNAPSHOT,

@@ -5,7 +5,8 @@
 #include "raw/quarantine.h"
 #include "raw/state.h"
 
-/* All letters, and one of reason "incomplete" for each snapshot that has missed its manifest or objects for longer than
+#define DEAD_INCOMPLETE "incomplete"
+/* All letters, and one of reason DEAD_INCOMPLETE for each snapshot that has missed its manifest or objects for longer than
  * `after_h` hours: since its last receipt, else since snapshot_at.  `state` may be NULL: no receipts. */
 MUST_USE enum rc dead_list(struct store *store, struct state *state, struct clock *clock, int64_t after_h,
                            struct arena *arena, struct letters *out, struct err *err);

@@ -392,6 +392,108 @@ static void free_pages_go_back_to_the_file_system(void **state)
 	assert_int_not_equal(stat(wal, &st), 0); /* and the log is gone */
 }
 
+/* --- looking ------------------------------------------------------------------------------------------------ */
+
+static size_t files_beside(const char *path, struct stat *out)
+{
+	char name[600];
+	size_t found = 0;
+	static const char *const ends[] = { "-wal", "-shm", "-journal" };
+	assert_int_equal(stat(path, out), 0);
+	for (size_t i = 0; i < 3; i++) {
+		(void) snprintf(name, sizeof name, "%s%s", path, ends[i]);
+		found += access(name, F_OK) == 0;
+	}
+	return found;
+}
+
+static void a_reader_changes_nothing(void **state)
+{
+	(void) state;
+	struct err err = { 0 };
+	struct stat before, after;
+	char path[512];
+	(void) snprintf(path, sizeof path, "%s/odd %%41 name?#.db", test_tmpdir()); /* what an address would read otherwise */
+	struct db *db = open_ok(path, 3), *reader;
+	exec_ok(db, "INSERT INTO third VALUES (5)");
+	db_close(db);
+	assert_int_equal(files_beside(path, &before), 0);
+	assert_int_equal(db_open_reader(path, 3, &reader, &err), RC_OK);
+	assert_int_equal(read_one(reader, "SELECT x FROM third"), 5);
+	assert_int_not_equal(db_exec(reader, "INSERT INTO third VALUES (6)", &err), RC_OK);
+	assert_int_equal(files_beside(path, &after), 0);
+	db_close(reader);
+	assert_int_equal(files_beside(path, &after), 0);
+	assert_true(before.st_mtim.tv_sec == after.st_mtim.tv_sec && before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+}
+
+static void a_reader_reads_along_with_a_writer(void **state)
+{
+	(void) state;
+	struct err err = { 0 };
+	struct stat before, after;
+	const char *path = temp_path();
+	struct db *db = open_ok(path, 3), *reader;
+	exec_ok(db, "INSERT INTO third VALUES (5)");
+	size_t beside = files_beside(path, &before);
+	assert_int_equal(beside, 2);
+	assert_int_equal(db_open_reader(path, 3, &reader, &err), RC_OK);
+	assert_int_equal(read_one(reader, "SELECT count(*) FROM third"), 1);
+	exec_ok(db, "INSERT INTO third VALUES (6)");
+	assert_int_equal(read_one(reader, "SELECT count(*) FROM third"), 2);
+	db_close(reader);
+	assert_int_equal(files_beside(path, &after), 2); /* the log is the writer's */
+	db_close(db);
+}
+
+/* A process that was killed: its log holds what the file does not. */
+static void a_reader_sees_what_a_dead_writer_committed(void **state)
+{
+	(void) state;
+	struct err err = { 0 };
+	struct stat st;
+	const char *path = temp_path();
+	db_close(open_ok(path, 3));
+	pid_t child = fork();
+	if (child == 0) {
+		struct db *db = open_ok(path, 3);
+		exec_ok(db, "INSERT INTO third VALUES (7)");
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	struct db *reader;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(db_open_reader(path, 3, &reader, &err), RC_OK);
+		assert_int_equal(read_one(reader, "SELECT x FROM third"), 7);
+		db_close(reader);
+		assert_int_equal(files_beside(path, &st), 2);
+	}
+}
+
+static void a_reader_says_what_it_cannot_read(void **state)
+{
+	(void) state;
+	struct err err = { 0 };
+	struct db *db = NULL;
+	const char *path = temp_path();
+	assert_int_equal(db_open_reader(path, 3, &db, &err), RC_NOT_FOUND);
+	assert_int_not_equal(access(path, F_OK), 0);
+	db_close(open_ok(path, 2));
+	assert_int_equal(db_open_reader(path, 3, &db, &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "older sargam: `sargam setup` brings it up to date"));
+	assert_int_equal(db_open_reader(path, 1, &db, &err), RC_FATAL);
+	assert_non_null(strstr(err.msg, "newer sargam"));
+	FILE *f = fopen(path, "w");
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(db_open_reader(path, 3, &db, &err), RC_NOT_FOUND);
+	f = fopen(path, "w");
+	assert_true(fputs("this is no database, as anybody can see at once", f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(db_open_reader(path, 3, &db, &err), RC_FATAL);
+	assert_non_null(strstr(err.msg, path));
+	assert_null(db);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(opens_with_the_promised_settings),
 	cmocka_unit_test(every_type_comes_back_as_it_went_in),
@@ -407,5 +509,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(processes_share_a_database_from_its_first_moment),
 	cmocka_unit_test(opening_waits_for_another_creator),
 	cmocka_unit_test(free_pages_go_back_to_the_file_system),
+	cmocka_unit_test(a_reader_changes_nothing),
+	cmocka_unit_test(a_reader_reads_along_with_a_writer),
+	cmocka_unit_test(a_reader_sees_what_a_dead_writer_committed),
+	cmocka_unit_test(a_reader_says_what_it_cannot_read),
 };
 TEST_SUITE(db, tests);

@@ -481,6 +481,37 @@ static void a_removed_lock_file_locks_nobody_out(void **state UNUSED)
 	assert_int_equal(file_lock(path, "3", 0, clock_system(), NULL, NULL, NULL, &third, &r.err), RC_RETRY);
 }
 
+static void who_holds_a_lock_can_be_asked_without_making_it(void **state UNUSED)
+{
+	CLEANUP(room_close) struct room r = room_open();
+	char *path = path_in(&r, "lock"), note[FILE_NOTE_BYTES];
+	CLEANUP(file_unlockp) struct file_lock *lock = NULL;
+	bool held = true;
+	assert_int_equal(file_lock_look(path, &held, note, &r.err), RC_OK);
+	assert_false(held);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(file_lock(path, "run 7 (pid 1)", 0, clock_system(), NULL, NULL, NULL, &lock, &r.err), RC_OK);
+	assert_int_equal(file_lock_look(path, &held, note, &r.err), RC_OK);
+	assert_true(held);
+	assert_string_equal(note, "run 7 (pid 1)");
+	file_unlockp(&lock);
+	assert_int_equal(file_lock_look(path, &held, note, &r.err), RC_OK);
+	assert_false(held);
+	assert_int_equal(file_lock(path, "run 8", 0, clock_system(), NULL, NULL, NULL, &lock, &r.err), RC_OK); /* looking holds nothing */
+}
+
+static void space_tells_what_can_be_put_there(void **state UNUSED)
+{
+	CLEANUP(room_close) struct room r = room_open();
+	struct file_space space;
+	assert_int_equal(file_space_look(test_tmpdir(), &space, &r.err), RC_OK);
+	assert_true(space.is_writable && space.free_bytes > 0 && space.free_bytes <= space.total_bytes && space.file_system[0]);
+	assert_int_equal(file_space_look("/proc", &space, &r.err), RC_OK);
+	assert_string_equal(space.file_system, "0x9fa0"); /* one that is not listed */
+	assert_int_equal(file_space_look(path_in(&r, "nowhere"), &space, &r.err), RC_NOT_FOUND);
+	assert_non_null(strstr(r.err.msg, "nowhere"));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(replace_makes_folders_and_overwrites),
 	cmocka_unit_test(create_never_overwrites),
@@ -504,5 +535,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(who_waits_for_a_lock_can_be_stopped),
 	cmocka_unit_test(the_lock_of_a_dead_process_is_free),
 	cmocka_unit_test(a_removed_lock_file_locks_nobody_out),
+	cmocka_unit_test(who_holds_a_lock_can_be_asked_without_making_it),
+	cmocka_unit_test(space_tells_what_can_be_put_there),
 };
 TEST_SUITE(file, tests);
