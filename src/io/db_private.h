@@ -27,7 +27,7 @@ struct db {
 };
 
 /* What SQLite says, as our class and with the next step. */
-enum rc db_fail(const struct db *db, int status, const char *doing, struct err *err);
+MUST_USE enum rc db_fail(const struct db *db, int status, const char *doing, struct err *err);
 /* The first column of the first row; no fault points. */
 MUST_USE enum rc db_read_int(struct db *db, const char *sql, int64_t *out, struct err *err);
 /* RC_FATAL when the schema is newer than `known`, or no schema of ours. */

@@ -15,6 +15,12 @@
 #define PLAYLISTS 3
 #define SIZE 40
 #define TABLES 16
+/* What is true of a column is so with or without a sanitizer, which makes it ten times slower: there a few fields are enough. */
+#ifdef __SANITIZE_ADDRESS__
+#define FIELD_STEP 5
+#else
+#define FIELD_STEP 1
+#endif
 
 struct table {
 	char name[40], key[80];
@@ -295,7 +301,7 @@ static void exactly_what_is_said_to_depend_on_a_field_changes_without_it(void **
 	struct side all;
 	open_side(&all, NULL);
 	size_t wrong = 0;
-	for (size_t f = 0; f < FIELD_COUNT; f++) {
+	for (size_t f = FIELD_STEP > 1 ? test_seed() % FIELD_STEP : 0; f < FIELD_COUNT; f += FIELD_STEP) {
 		struct side less;
 		CLEANUP(buf_done) struct buf changed = buf_new(1 << 16);
 		open_side(&less, watched_field_path[f]);
