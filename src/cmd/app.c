@@ -144,9 +144,12 @@ static enum rc unknown(const char *what, const char *value, const char *known, s
 
 static enum rc check_backends(const struct config *c, struct err *err)
 {
-	if (strcmp(c->source, "sample") != 0 && strcmp(c->source, "spotify") != 0 &&
-	    (strncmp(c->source, "dir:", 4) != 0 || !c->source[4]))
-		return unknown("source", c->source, "sample, dir:PATH and spotify", err);
+	static const char *const paths[] = { "dir:", "archive:", "csv:" };
+	bool known = strcmp(c->source, "sample") == 0 || strcmp(c->source, "spotify") == 0;
+	for (size_t i = 0; i < COUNT_OF(paths); i++)
+		known = known || (strncmp(c->source, paths[i], strlen(paths[i])) == 0 && c->source[strlen(paths[i])]);
+	if (!known)
+		return unknown("source", c->source, "sample, dir:PATH, spotify, archive:PATH and csv:PATH", err);
 	if (strcmp(c->bus, "sqlite") != 0)
 		return unknown("bus", c->bus, "sqlite", err);
 	if (strstr(c->store, "://"))
@@ -287,6 +290,8 @@ enum rc app_check_source(struct app *app, struct err *err)
 	}
 	if (strcmp(c->source, "spotify") == 0)
 		return check_spotify(app, err);
+	if (strncmp(c->source, "csv:", 4) == 0)
+		return source_csv_open(c->source + 4, app_stop(app), &app->source, err);
 	assert(strncmp(c->source, "dir:", 4) == 0); /* check_backends */
 	return source_dir_open(c->source + 4, (size_t) c->page_limit_bytes, &app->source, err);
 }

@@ -9,7 +9,7 @@
 
 /* --playlist, --since, --until: shared by run and extract. */
 #define BUILD_OPTIONS                                                                                             \
-	{ "source", "URI", "sample (invented), dir:PATH (recorded pages), spotify (the Web API)" },                                          \
+	{ "source", "URI", "sample (invented), dir:PATH (recorded pages), spotify (the Web API), archive:PATH, csv:PATH" },                                          \
 	{ "playlist", "ID", "only this one (id, URI or link); may be repeated (default: the watch list, else all the source has)" },    \
 	{ "since", "DATE", "only snapshots of this chart day (YYYY-MM-DD) or later" },                                \
 	{ "until", "DATE", "only snapshots of this chart day or earlier" }

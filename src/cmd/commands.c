@@ -9,6 +9,7 @@
 	X(simulate) \
 	X(drift) \
 	X(doctor) \
+	X(import) \
 	X(config) X(version)
 
 #define X(name) extern const struct command cmd_##name;

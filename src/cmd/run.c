@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "io/file.h"
 #include "raw/quarantine.h"
 
 void run_args_write(const struct build *b, const char *from, struct buf *out)
@@ -110,6 +112,55 @@ enum rc run_carry_out(struct build *b, struct runlog *log, struct plan *plan, co
 		if (plan->task[i].state == TASK_DONE && plan->task[i].summary[0])
 			(void) printf("%-8s %s\n", plan->task[i].spec->name, plan->task[i].summary);
 	return rc;
+}
+
+/* One run to its end; *out_adopted when it was one that a dead process had left. */
+static enum rc run_once(struct build *b, struct runlog *log, struct slice args, const char *from, bool may_adopt,
+                        struct rand_gen *rand, bool *out_adopted, struct run_outcome *out, struct err *err)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 64 << 20);
+	CLEANUP(mem_freep) struct plan *plan = mem_alloc(sizeof *plan);
+	struct takeover takeover = { 0 };
+	struct run_id id;
+	TRY(plan_init(plan, pipeline_specs(), STAGE_COUNT, from, err));
+	if (may_adopt)
+		TRY(runlog_take_over(log, args, plan, &arena, &takeover, err));
+	for (size_t i = 0; i < takeover.abandoned.count; i++)
+		log_info("run", "%.*s is abandoned: %.*s", SLICE_FMT(takeover.abandoned.run[i].id),
+		         SLICE_FMT(takeover.abandoned.run[i].error));
+	if (takeover.adopted || takeover.abandoned.count > 0)
+		(void) !file_sweep(app_home(b->app), 0, NULL); /* what the dead left half; if it stays it hurts nobody */
+	*out_adopted = takeover.adopted;
+	if (takeover.adopted) {
+		id = takeover.id;
+		log_info("run", "finishing %s, which a process that died had begun", id.s);
+	} else {
+		TRY(runlog_begin(log, args, app_config(b->app)->source, plan, &id, err));
+	}
+	return run_carry_out(b, log, plan, &id, rand, out, err);
+}
+
+enum rc run_whole(struct build *b, const char *from, struct run_outcome *out, struct err *err)
+{
+	CLEANUP(buf_done) struct buf args = buf_new(RUN_ARGS_BYTES_MAX);
+	struct rand_gen rand = rand_new(rand_os());
+	struct runlog log;
+	struct state *state;
+	bool adopted = false;
+	TRY(app_state(b->app, &state, err));
+	run_args_write(b, from, &args);
+	TRY(buf_ok(&args, "the run's arguments", err));
+	runlog_init(&log, state, &rand);
+	TRY(run_once(b, &log, buf_slice(&args), from, true, &rand, &adopted, out, err));
+	bool observed = false;
+	if (b->extracted && stage_find(from) == STAGE_extract) {
+		struct source *source;
+		TRY(app_source(b->app, &source, err));
+		observed = source_is_live(source);
+	}
+	if (adopted && out->state == RUN_DONE && !observed) /* that was yesterday's work; today's may be new */
+		TRY(run_once(b, &log, buf_slice(&args), from, false, &rand, &adopted, out, err));
+	return RC_OK;
 }
 
 int run_conclude(struct build *b, const struct run_outcome *outcome, bool strict, struct err *err)

@@ -1,4 +1,4 @@
-/* Carrying out a run of the pipeline and telling of it: what `run` and `dag retry` have in common. */
+/* Carrying out a run of the pipeline and telling of it: what `run`, `import` and `dag retry` have in common. */
 #ifndef CMD_RUN_H
 #define CMD_RUN_H
 
@@ -13,6 +13,8 @@ MUST_USE enum rc run_args_read(struct slice args, struct build *b, const char **
 /* A run that was begun, adopted or retried, to its end; the stages' summaries go to standard output. */
 MUST_USE enum rc run_carry_out(struct build *b, struct runlog *log, struct plan *plan, const struct run_id *id,
                                struct rand_gen *rand, struct run_outcome *out, struct err *err);
+/* A new run from stage `from` on to its end; one for the same work that a dead process left is finished first. */
+MUST_USE enum rc run_whole(struct build *b, const char *from, struct run_outcome *out, struct err *err);
 /* An exit status; says where to look next, or fills `err`. */
 int run_conclude(struct build *b, const struct run_outcome *outcome, bool strict, struct err *err);
 

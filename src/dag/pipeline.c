@@ -46,6 +46,7 @@ struct pipeline {
 	struct file_lock *lock;
 	enum stage at;
 	bool loaded, staged; /* load ran in this process; and made a version */
+	struct extract_result extracted;
 };
 
 struct pipeline *pipeline_new(const struct pipeline_options *o)
@@ -53,6 +54,11 @@ struct pipeline *pipeline_new(const struct pipeline_options *o)
 	struct pipeline *p = mem_alloc(sizeof *p);
 	p->o = o;
 	return p;
+}
+
+const struct extract_result *pipeline_extracted(const struct pipeline *p)
+{
+	return &p->extracted;
 }
 
 void pipeline_release(struct pipeline *p)
@@ -127,12 +133,15 @@ static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struc
 	int64_t requests = metric_get(METRIC_spotify_requests);
 	TRY(extract_run(&eo, &r, err));
 	requests = metric_get(METRIC_spotify_requests) - requests;
+	p->extracted = r;
 	out->rows = r.pages;
 	out->bytes = r.bytes;
 	out->deferred = r.deferred > 0;
 	out->retry_after_ms = r.retry_after_ms;
 	memcpy(out->deferred_why, r.deferred_why, sizeof out->deferred_why);
-	char unread[64] = "", deferred[64] = "", asked[64] = "";
+	char unread[64] = "", deferred[64] = "", asked[64] = "", broken[64] = "";
+	if (r.broken)
+		(void) snprintf(broken, sizeof broken, ", %lld broken lines: `sargam dead list`", (long long) r.broken);
 	if (source_is_live(eo.source))
 		(void) snprintf(asked, sizeof asked, ", %lld requests (%.1f a snapshot)", (long long) requests,
 		                r.snapshots ? (double) requests / (double) r.snapshots : 0.0);
@@ -140,9 +149,9 @@ static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struc
 		(void) snprintf(deferred, sizeof deferred, ", %lld playlists deferred", (long long) r.deferred);
 	if (r.unread)
 		(void) snprintf(unread, sizeof unread, ", %lld playlists not read, see the warnings", (long long) r.unread);
-	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s%s%s%s",
+	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s%s%s%s%s",
 	                (long long) r.snapshots, (long long) r.playlists, (long long) r.pages, (long long) r.known, asked,
-	                r.failed ? ", some failed: `sargam dead list`" : "", unread, deferred);
+	                r.failed ? ", some failed: `sargam dead list`" : "", broken, unread, deferred);
 	return RC_OK;
 }
 

@@ -93,6 +93,10 @@ void pipeline_release(struct pipeline *p);
 
 MUST_USE enum rc pipeline_stage(struct pipeline *p, enum stage stage, struct stage_result *out, struct err *err);
 
+/* What extract did in this process; all 0 when it did not run. */
+struct extract_result;
+const struct extract_result *pipeline_extracted(const struct pipeline *p);
+
 /* The audit of what is staged, else of what is published, with every check reported. */
 MUST_USE enum rc pipeline_audit(struct pipeline *p, void (*on_check)(void *ctx, const struct warehouse_check *check), void *ctx,
                                 struct err *err);

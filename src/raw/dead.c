@@ -117,6 +117,9 @@ enum rc dead_replay(const struct dead_replay_options *o, const struct letter *l,
 	case LETTER_EXTRACT:
 		*out_next = "off the list: `sargam run` with its source fetches it again";
 		break;
+	case LETTER_IMPORT: /* it stays: nothing here can read those lines, whatever is tried again */
+		*out_next = "mend those lines in the file and import it again, then drop this letter";
+		return RC_OK;
 	}
 	return quarantine_remove(o->store, l, err);
 }

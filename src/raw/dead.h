@@ -22,7 +22,7 @@ struct dead_replay_options {
 	int64_t chart_offset_s, playlist_groups;
 };
 /* Try again: a message is published anew, a snapshot's partition is marked to be built anew, an extract is simply taken off the
- * list.  The letter goes last, so that nothing is lost midway.  *out_next says what happens next. */
+ * list; lines of an imported file can only be mended in the file, so their letter stays.  The letter goes last, so that nothing is lost midway.  *out_next says what happens next. */
 MUST_USE enum rc dead_replay(const struct dead_replay_options *o, const struct letter *letter, const char **out_next,
                              struct err *err);
 

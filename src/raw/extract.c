@@ -99,6 +99,12 @@ static void warn(void *ctx, const char *text)
 	s->manifest.warning = s->warning;
 }
 
+static void origin(void *ctx, struct slice json)
+{
+	struct shot *s = ctx;
+	s->manifest.origin = arena_copy(&s->facts, json);
+}
+
 static void note_snapshot_id(struct shot *s, struct slice id, bool first)
 {
 	if (!id.ptr)
@@ -133,6 +139,7 @@ static enum rc add_page(struct shot *s, int64_t number, struct slice body, struc
 		p->offset = peek.offset.has ? peek.offset.value : 0;
 		p->items = peek.items;
 		s->items += peek.items;
+		s->result->items += peek.items;
 	}
 	if (number == 0) {
 		m->has_total = peek.total.has;
@@ -199,7 +206,7 @@ static void last_id(void *ctx, struct slice snapshot_id)
 
 static enum rc take(struct shot *s, struct err *err)
 {
-	const struct source_sink sink = { .ctx = s, .object = on_object, .warn = warn, .last_id = last_id };
+	const struct source_sink sink = { .ctx = s, .object = on_object, .warn = warn, .origin = origin, .last_id = last_id };
 	struct manifest *m = &s->manifest;
 	enum rc rc = source_fetch(s->o->source, m->playlist_id, m->snapshot_at, &sink, err);
 	s->source_failed = rc != RC_OK && !s->sink_failed;
@@ -376,6 +383,23 @@ static enum rc extract_playlist(const struct extract_options *o, struct slice pl
 	return RC_OK;
 }
 
+struct breakage {
+	const struct extract_options *o;
+	struct extract_result *result;
+};
+
+static enum rc on_broken(void *ctx, const struct source_broken *b, struct err *err)
+{
+	const struct breakage *x = ctx;
+	bool asked = x->o->playlist_count == 0 || !b->playlist_id.ptr;
+	for (size_t i = 0; i < x->o->playlist_count && !asked; i++)
+		asked = slice_eq(b->playlist_id, x->o->playlist[i]);
+	if (!asked)
+		return RC_OK;
+	x->result->broken += b->lines;
+	return quarantine_put_import(x->o->store, b->playlist_id, b->reason, b->name, b->detail, b->bytes, err);
+}
+
 enum rc extract_run(const struct extract_options *o, struct extract_result *out, struct err *err)
 {
 	*out = (struct extract_result){ 0 };
@@ -416,6 +440,8 @@ enum rc extract_run(const struct extract_options *o, struct extract_result *out,
 			first = why;
 		}
 	}
+	struct breakage breakage = { o, out };
+	TRY_WRAP(source_broken(o->source, on_broken, &breakage, err), err, "source %s", source_scheme(o->source));
 	bool nothing = out->playlists == 0 && out->deferred == 0;
 	if (first_rc != RC_OK && nothing && err)
 		*err = first;

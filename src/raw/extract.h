@@ -3,7 +3,8 @@
  *
  * A snapshot that is complete in the store already is not extracted again: its name is the answer, nothing else is asked.
  * A snapshot the source cannot deliver (RC_REJECT) becomes a letter of kind LETTER_EXTRACT and a message extract_failed;
- * the others go on.  RC_RETRY and RC_FATAL of the source or bus end the call; what was published stays published.
+ * the others go on.  Lines that an import could not use become letters of kind LETTER_IMPORT.  RC_RETRY and RC_FATAL of the
+ * source or bus end the call; what was published stays published.
  * A live source has waited already when it says RC_RETRY: that playlist is deferred to a later run, the others go on. */
 #ifndef RAW_EXTRACT_H
 #define RAW_EXTRACT_H
@@ -39,6 +40,8 @@ struct extract_result {
 	int64_t playlists, snapshots, pages, bytes; /* published */
 	int64_t known;                              /* complete already */
 	int64_t failed;                             /* letters written */
+	int64_t items;                              /* in the published pages that can be read */
+	int64_t broken;                             /* lines of an imported file that cannot be used, known letters or new */
 	int64_t unread;                             /* playlists the source does not have or cannot read; a warning names each */
 	int64_t deferred;                           /* playlists of a live source that a later run goes on with */
 	int64_t retry_after_ms;                     /* deferred: not before; 0 = at any time */

@@ -14,6 +14,7 @@ static const char *const kind_name[] = {
 	[LETTER_MESSAGE] = "message",
 	[LETTER_SNAPSHOT] = "snapshot",
 	[LETTER_EXTRACT] = "extract",
+	[LETTER_IMPORT] = "import",
 };
 
 const char *letter_kind_name(enum letter_kind kind)
@@ -132,6 +133,16 @@ enum rc quarantine_put_message(struct store *store, const struct bus_message *m,
 	return quarantine_put(store, &l, m->data.ptr ? m->data : SLICE(""), &is_new, err);
 }
 
+enum rc quarantine_put_import(struct store *store, struct slice playlist_id, struct slice reason, struct slice name,
+                              struct slice detail, struct slice lines, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
+	struct letter l = { .reason = reason, .name = name, .detail = detail, .kind = LETTER_IMPORT, .playlist_id = playlist_id };
+	l.object = key_of("quarantine", &l, "body", &scratch);
+	bool is_new;
+	return quarantine_put(store, &l, lines, &is_new, err);
+}
+
 static void read_attributes(const struct json *attrs, struct arena *arena, struct letter *out)
 {
 	void *iter = NULL;
@@ -168,7 +179,9 @@ static enum rc read_letter(struct store *store, struct slice key, struct arena *
 		return RC_OK;
 	}
 	struct slice kind = json_get_string(root, "kind");
-	out->kind = slice_is(kind, "snapshot") ? LETTER_SNAPSHOT : slice_is(kind, "extract") ? LETTER_EXTRACT : LETTER_MESSAGE;
+	for (size_t i = 0; i < COUNT_OF(kind_name); i++)
+		if (slice_is(kind, kind_name[i]))
+			out->kind = (enum letter_kind) i;
 	out->detail = arena_copy(arena, json_get_string(root, "detail"));
 	out->playlist_id = arena_copy(arena, json_get_string(root, "playlist_id"));
 	out->object = arena_copy(arena, json_get_string(root, "object"));

@@ -37,6 +37,7 @@ struct source_sink {
 
 /* Lines of an imported file that no snapshot could be made of, all of one reason. */
 struct source_broken {
+	struct slice playlist_id; /* SLICE_NULL: of no single one */
 	struct slice reason; /* [a-z0-9_]+ */
 	struct slice name;   /* made of the file's content: the same file gives the same name */
 	struct slice detail; /* for people: file, how many, the first line and what is wrong with it */
@@ -122,6 +123,10 @@ static inline void source_closep(struct source **s)
  * 0001, …: nothing of it is handed out.  Names that are no playlist, no time or no page are skipped with a warning in the
  * log.  Symbolic links are followed. */
 MUST_USE enum rc source_dir_open(const char *path, size_t page_limit_bytes, struct source **out, struct err *err);
+/* The CSV of "Top Spotify Songs in 73 Countries": playlist chart-<country> (chart-GLOBAL where it is empty), each day a snapshot
+ * at 12:00:00Z.  The header is looked at now, the lines when they are first asked for (once, 24 bytes of memory each).
+ * A file that is none, or of another kind, is RC_FATAL.  *stop ends long work with RC_RETRY; it may be NULL. */
+MUST_USE enum rc source_csv_open(const char *path, const volatile bool *stop, struct source **out, struct err *err);
 /* The invented history of sim/world.h; any world of it in pages of `limit` items (1 to 100), which takes over `world`. */
 struct source *source_sample_open(uint64_t seed, int64_t days);
 struct world;
