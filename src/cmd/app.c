@@ -279,6 +279,26 @@ static enum rc open_spotify(struct app *app, struct err *err)
 	return RC_OK;
 }
 
+static enum rc scratch_of(void *ctx, const char **out, struct err *err)
+{
+	return app_scratch_dir(ctx, out, err);
+}
+
+/* A bundle is unpacked into the home; when that fails, a home that was not there is not there again (only empty folders go). */
+static enum rc open_archive(struct app *app, const char *path, struct err *err)
+{
+	const struct source_archive_options o = { .path = path, .scratch_dir = scratch_of, .ctx = app, .stop = app_stop(app) };
+	struct file_info home;
+	TRY(file_stat(app->home, &home, err));
+	enum rc rc = source_archive_open(&o, &app->source, err);
+	if (rc == RC_OK || home.exists)
+		return rc;
+	scratch_close(app->scratch);
+	app->scratch = NULL;
+	(void) !(rmdir(app->tmp) == 0 && rmdir(app->home) == 0);
+	return rc;
+}
+
 enum rc app_check_source(struct app *app, struct err *err)
 {
 	const struct config *c = &app->config;
@@ -290,6 +310,8 @@ enum rc app_check_source(struct app *app, struct err *err)
 	}
 	if (strcmp(c->source, "spotify") == 0)
 		return check_spotify(app, err);
+	if (strncmp(c->source, "archive:", 8) == 0)
+		return open_archive(app, c->source + 8, err);
 	if (strncmp(c->source, "csv:", 4) == 0)
 		return source_csv_open(c->source + 4, app_stop(app), &app->source, err);
 	assert(strncmp(c->source, "dir:", 4) == 0); /* check_backends */

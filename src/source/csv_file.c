@@ -142,11 +142,11 @@ enum rc csv_file_open(const char *path, const volatile bool *stop, struct csv_fi
 	f->record = mem_alloc(sizeof *f->record);
 	f->inner = mem_alloc(sizeof *f->inner);
 	f->broken = broken_set_new();
-	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
-	if (f->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	int errnum = step_open(path, O_RDONLY | O_NONBLOCK, &f->fd); /* a pipe would wait for its writer */
+	if (errnum == ENOENT || errnum == ENOTDIR)
 		return err_set(err, RC_FATAL, "csv %s: no such file: name the CSV of the charts", path);
-	if (f->fd < 0 || fstat(f->fd, &st) != 0)
-		return err_errno(err, errno, "csv %s", path);
+	if (errnum || fstat(f->fd, &st) != 0)
+		return err_errno(err, errnum ? errnum : errno, "csv %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, RC_FATAL, "csv %s: %s: name the CSV file", path, S_ISDIR(st.st_mode) ? "is a folder" : "is no file");
 	f->bytes = st.st_size;

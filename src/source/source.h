@@ -123,6 +123,17 @@ static inline void source_closep(struct source **s)
  * 0001, …: nothing of it is handed out.  Names that are no playlist, no time or no page are skipped with a warning in the
  * log.  Symbolic links are followed. */
 MUST_USE enum rc source_dir_open(const char *path, size_t page_limit_bytes, struct source **out, struct err *err);
+/* A clone, a bare clone or a bundle of the playlist archive (archive_md.h): each version of a list's file is a snapshot at its
+ * commit's author time; one that fell into the same second as the one before stands a second later.  The history is read now,
+ * the files when they are first asked for, by the program git.  No repository, no list's file in it: RC_FATAL. */
+struct source_archive_options {
+	const char *path;
+	/* Asked for when a bundle must be unpacked: a folder that lives as long as the source. */
+	enum rc (*scratch_dir)(void *ctx, const char **out, struct err *err);
+	void *ctx;
+	const volatile bool *stop; /* ends long work with RC_RETRY; may be NULL */
+};
+MUST_USE enum rc source_archive_open(const struct source_archive_options *o, struct source **out, struct err *err);
 /* The CSV of "Top Spotify Songs in 73 Countries": playlist chart-<country> (chart-GLOBAL where it is empty), each day a snapshot
  * at 12:00:00Z.  The header is looked at now, the lines when they are first asked for (once, 24 bytes of memory each).
  * A file that is none, or of another kind, is RC_FATAL.  *stop ends long work with RC_RETRY; it may be NULL. */
