@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "bronze/reader.h"
+#include "cmd/origin_text.h"
 #include "cmd/app.h"
 #include "cmd/command.h"
 #include "cmd/lineage.h"
@@ -114,8 +115,15 @@ static enum rc print_manifest(struct trace *t, const struct origin *o, bool mess
 	if (messages)
 		TRY(print_messages(t, key, err));
 	field(t, "source", t->manifest.source);
-	if (t->manifest.origin.ptr)
-		field(t, "origin", t->manifest.origin);
+	if (t->manifest.origin.ptr) {
+		CLEANUP(buf_done) struct buf text = buf_new(1 << 20);
+		origin_text(t->manifest.origin, o->has_position ? o->position : 0, t->manifest.has_total ? t->manifest.total : -1, &text);
+		for (size_t from = 0; from < text.len;) {
+			size_t end = slice_find(buf_slice(&text), '\n', from);
+			field(t, from ? "" : "origin", slice_sub(buf_slice(&text), from, end - from));
+			from = end + 1;
+		}
+	}
 	for (size_t i = 0; i < t->manifest.warning_count; i++)
 		field(t, "warning", t->manifest.warning[i]);
 	return RC_OK;
