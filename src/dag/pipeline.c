@@ -139,19 +139,19 @@ static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struc
 	out->deferred = r.deferred > 0;
 	out->retry_after_ms = r.retry_after_ms;
 	memcpy(out->deferred_why, r.deferred_why, sizeof out->deferred_why);
-	char unread[64] = "", deferred[64] = "", asked[64] = "", broken[64] = "";
-	if (r.broken)
-		(void) snprintf(broken, sizeof broken, ", %lld broken lines: `sargam dead list`", (long long) r.broken);
+	char unread[64] = "", deferred[64] = "", own[64] = ""; /* what only live or only imported sources have */
 	if (source_is_live(eo.source))
-		(void) snprintf(asked, sizeof asked, ", %lld requests (%.1f a snapshot)", (long long) requests,
+		(void) snprintf(own, sizeof own, ", %lld requests (%.1f a snapshot)", (long long) requests,
 		                r.snapshots ? (double) requests / (double) r.snapshots : 0.0);
+	else if (r.broken)
+		(void) snprintf(own, sizeof own, ", %lld broken lines: `sargam dead list`", (long long) r.broken);
 	if (r.deferred)
 		(void) snprintf(deferred, sizeof deferred, ", %lld playlists deferred", (long long) r.deferred);
 	if (r.unread)
 		(void) snprintf(unread, sizeof unread, ", %lld playlists not read, see the warnings", (long long) r.unread);
-	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s%s%s%s%s",
-	                (long long) r.snapshots, (long long) r.playlists, (long long) r.pages, (long long) r.known, asked,
-	                r.failed ? ", some failed: `sargam dead list`" : "", broken, unread, deferred);
+	(void) snprintf(out->summary, sizeof out->summary, "%lld new snapshots of %lld playlists (%lld pages), %lld known%s%s%s%s",
+	                (long long) r.snapshots, (long long) r.playlists, (long long) r.pages, (long long) r.known, own,
+	                r.failed ? ", some failed: `sargam dead list`" : "", unread, deferred);
 	return RC_OK;
 }
 
