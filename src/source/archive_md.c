@@ -370,7 +370,7 @@ bool md_next(struct md_reader *r, struct arena *arena, struct md_row *out)
 	if (numbered && number <= r->position) {
 		out->reason = MD_REASON_bad_number;
 		out->position = 0;
-	} else if (!numbered && !slice_starts(rest, SLICE("|"))) {
+	} else if (!numbered && !slice_starts(slice_trim(out->text), SLICE("|"))) {
 		out->reason = MD_REASON_bad_row; /* half of a row at most */
 		out->position = 0;
 	} else {

@@ -120,8 +120,8 @@ enum csv_state csv_read(struct slice text, bool at_end, struct csv_record *out)
 	out->count = out->unquoted_len = 0;
 	out->wrapped = false;
 	enum csv_state state = read_fields(&c);
-	if (state == CSV_MORE)
-		return CSV_MORE;
+	if (state == CSV_MORE || (state == CSV_UNTERMINATED_QUOTE && c.more && line_end(text.ptr, end) == end))
+		return CSV_MORE; /* what is broken ends with its line */
 	/* A text longer than the limit was cut at it, one of just that length only when something follows. */
 	bool cut = text.len > CSV_RECORD_BYTES_MAX || (full && !at_end);
 	if (state == CSV_UNTERMINATED_QUOTE || (state == CSV_RECORD && c.at == end && cut)) {

@@ -183,7 +183,7 @@ static void other_files_are_told_apart(void **unused UNUSED)
 		{ "archive_no_header", "### [x](https://example.com/playlist/abc)\n" TABLE },
 		{ "archive_no_header", "### [x](https://open.spotify.com/album/abc)\n" TABLE },
 		{ "archive_no_header", "### [x](https://open.spotify.com/playlist/a/..)\n" TABLE },
-		{ "archive_no_header", TABLE HEAD },
+		{ "archive_no_table", TABLE HEAD },
 		{ "archive_no_table", HEAD },
 		{ "archive_no_table", HEAD "| Title | Artist(s) | Album | Length | Added | Removed |\n|---|---|---|---|---|---|\n" },
 		{ "archive_no_table", HEAD "| No. | Title | Artist(s) | Album |\n" },

@@ -289,7 +289,7 @@ static void artists_are_parted_outside_of_quotes(void **unused UNUSED)
 		{ "12\" Band, Other", "12\" Band|Other|" },
 		{ "A \"b, c\" d, 5\" e, f", "A \"b, c\" d|5\" e|f|" },
 		{ "Earth,Wind & Fire", "Earth,Wind & Fire|" },
-		{ ", ,  A , , B, ", ",|A|B|" },
+		{ ", ,  A , , B, ", "A|B|" },
 		{ "", "" },
 		{ ",", ",|" },
 	};
