@@ -366,10 +366,15 @@ enum rc git_blob(struct git *g, const char *oid, size_t limit_bytes, struct aren
 			g->bytes = mem_alloc(READ_BYTES);
 		g->at = g->len = 0;
 	}
-	enum rc rc = read_blob(g, oid, limit_bytes, arena, out, err);
-	if (rc == RC_RETRY || rc == RC_FATAL) { /* in the middle of an answer: the next question begins anew */
-		child_closep(&g->blobs);
-		return err_wrap(err, rc, "archive %s: %s", g->path, oid);
+	struct err why = { 0 };
+	enum rc rc = read_blob(g, oid, limit_bytes, arena, out, &why);
+	if (rc == RC_RETRY || rc == RC_FATAL) {
+		child_closep(&g->blobs); /* in the middle of an answer: the next question begins anew */
+		/* Where contents may be fetched when they are needed, git does not say "missing" but gives up. */
+		bool missing = rc == RC_FATAL && strstr(why.msg, "from promisor remote");
+		return err_set(err, missing ? RC_NOT_FOUND : rc, "archive %s: %s: %s", g->path, oid, why.msg);
 	}
+	if (rc != RC_OK && err)
+		*err = why;
 	return rc;
 }

@@ -1,5 +1,6 @@
 #include "source/csv_file.h"
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "io/file_step.h"
 #include "source/import_broken.h"
@@ -46,6 +47,9 @@ static enum rc read_at(struct csv_file *f, uint64_t offset, char *bytes, size_t 
 	*out_len = 0;
 	if (f->stop && *f->stop)
 		return err_set(err, RC_RETRY, "csv %s: stopped", f->path);
+	int errnum = fault_point("csv.read");
+	if (errnum)
+		return err_errno(err, errnum, "csv %s: cannot be read", f->path);
 	do
 		got = pread(f->fd, bytes, cap, (off_t) offset);
 	while (got < 0 && errno == EINTR);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "sim/world.h"
+#include "support/archive.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -62,6 +63,21 @@ static struct source *open_mem(void)
 	return s;
 }
 
+/* The same charts as Markdown in a git repository: the same names, times and positions; the pages are its own. (The CSV cannot tell
+ * this history: its charts are named chart-<country> and stand at noon. test_source_csv.c has its tests.) */
+static struct source *open_archive(void)
+{
+	CLEANUP(world_closep) struct world *w = world_sample_open(SEED, DAYS);
+	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
+	struct source_archive_options o = { .path = arena_printf(&arena, "%s/archive.git", test_tmpdir()).ptr };
+	struct source *s = NULL;
+	struct err err = { 0 };
+	archive_write_world(w, o.path);
+	if (source_archive_open(&o, &s, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	return s;
+}
+
 static struct source *open_fault(void)
 {
 	return source_fault_open(open_dir(), 0, RC_RETRY);
@@ -70,11 +86,13 @@ static struct source *open_fault(void)
 static const struct {
 	const char *name, *scheme;
 	struct source *(*open)(void);
+	bool own_pages; /* the same charts in other words */
 } backends[] = {
-	{ "sample", "sample", open_sample },
-	{ "dir", "dir", open_dir },
-	{ "mem", "mem", open_mem },
-	{ "fault", "dir", open_fault },
+	{ "sample", "sample", open_sample, false },
+	{ "dir", "dir", open_dir, false },
+	{ "mem", "mem", open_mem, false },
+	{ "fault", "dir", open_fault, false },
+	{ "archive", "archive", open_archive, true },
 };
 #define EACH_BACKEND(s)                                                               \
 	for (size_t b_ = 0; b_ < COUNT_OF(backends); b_++)                            \
@@ -196,7 +214,8 @@ static void all_backends_hand_out_the_same_pages_twice(void **state)
 		struct source_times times = times_of(s, WORLD_SAMPLE_TOP50, &arena);
 		for (int again = 0; again < 2; again++) {
 			KEEPER(k);
-			if (at == 0) {
+			if (at == 0 || (backends[b_].own_pages && again == 0)) {
+				first.count = 0;
 				at = times.unix_s[3];
 				assert_int_equal(fetch(s, WORLD_SAMPLE_TOP50, at, &first, NULL), RC_OK);
 			}
