@@ -181,8 +181,8 @@ void csv_file_close(struct csv_file *f)
 static size_t place_of(const struct csv_file *f, const char *country, int64_t day)
 {
 	uint64_t h = (uint64_t) day * 0x9e3779b97f4a7c15u;
-	for (; *country; country++)
-		h = (h ^ (unsigned char) *country) * 0x100000001b3u;
+	for (const char *c = country; *c; c++)
+		h = (h ^ (unsigned char) *c) * 0x100000001b3u;
 	size_t at = (size_t) (h >> 20) & (f->place_count - 1);
 	while (f->place[at] != NONE &&
 	       (f->chart[f->place[at]].day != day || strcmp(f->chart[f->place[at]].country, country) != 0))
@@ -380,7 +380,8 @@ static enum rc part_charts(struct csv_file *f, struct err *err)
 		f->line[kept++] = *l;
 	}
 	f->line_count = kept;
-	qsort(f->chart, f->chart_count, sizeof *f->chart, by_country); /* what a line knows of its chart is not asked again */
+	if (f->chart_count)
+		qsort(f->chart, f->chart_count, sizeof *f->chart, by_country); /* what a line knows of its chart is not asked again */
 	return RC_OK;
 }
 

@@ -2,8 +2,12 @@
  * for, nothing leaks (the sanitizers watch), and the second try heals. */
 #include "source/source.h"
 
+#include "base/fault.h"
 #include "sim/world.h"
+#include "support/archive.h"
 #include "test.h"
+
+#include <errno.h>
 
 #include <ftw.h>
 #include <stdio.h>
@@ -128,8 +132,78 @@ static void every_file_can_be_unreadable(void **state)
 	}
 }
 
+/* The steps of what reads files of others: each fails once, says whose file it was, and the next try tells all of it. */
+static void every_step_can_fail(const char *steps, enum rc (*open)(struct source **out, struct err *err), const char *name)
+{
+	CLEANUP(source_closep) struct source *plain = NULL;
+	struct tally whole, t;
+	assert_int_equal(open(&plain, NULL), RC_OK);
+	assert_int_equal(read_all(plain, &whole, NULL), RC_OK);
+	int rounds = 0;
+	for (uint64_t nth = 1;; nth++, rounds++) {
+		CLEANUP(source_closep) struct source *s = NULL;
+		struct err err = { 0 };
+		fault_arm(steps, nth, EIO);
+		enum rc rc = open(&s, &err);
+		if (rc == RC_OK)
+			rc = read_all(s, &t, &err);
+		bool fired = fault_fired();
+		(void) fault_disarm();
+		if (!fired) {
+			assert_int_equal(rc, RC_OK);
+			break;
+		}
+		assert_int_equal(rc, RC_RETRY);
+		assert_non_null(strstr(err.msg, name));
+		if (!s)
+			assert_int_equal(open(&s, NULL), RC_OK);
+		assert_int_equal(read_all(s, &t, &err), RC_OK);
+		assert_int_equal(t.objects, whole.objects);
+		assert_int_equal(t.bytes, whole.bytes);
+	}
+	assert_true(rounds > 5);
+	print_message("# %d fault points of %s\n", rounds, steps);
+}
+
+static char archive_path[4096], csv_path[4096];
+
+static enum rc open_archive(struct source **out, struct err *err)
+{
+	const struct source_archive_options o = { .path = archive_path };
+	return source_archive_open(&o, out, err);
+}
+
+static void every_step_of_an_archive_can_fail(void **state)
+{
+	(void) state;
+	CLEANUP(world_closep) struct world *w = world_sample_open(SEED, DAYS);
+	(void) snprintf(archive_path, sizeof archive_path, "%s/archive.git", test_tmpdir());
+	archive_write_world(w, archive_path);
+	every_step_can_fail("child.*", open_archive, "git");
+}
+
+static enum rc open_csv(struct source **out, struct err *err)
+{
+	return source_csv_open(csv_path, NULL, out, err);
+}
+
+static void every_step_of_a_csv_can_fail(void **state)
+{
+	(void) state;
+	(void) snprintf(csv_path, sizeof csv_path, "%s/charts.csv", test_tmpdir());
+	FILE *f = fopen(csv_path, "wb");
+	assert_non_null(f);
+	(void) fputs("spotify_id,name,artists,daily_rank,country,snapshot_date\n", f);
+	for (int i = 0; i < 16000; i++)
+		(void) fprintf(f, "t%d,Name,\"Artist, Other\",%d,IN,2025-%02d-%02d\n", i, i % 50 + 1, i / 1400 % 12 + 1, i / 50 % 28 + 1);
+	assert_int_equal(fclose(f), 0);
+	every_step_can_fail("csv.read", open_csv, "charts.csv");
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_call_can_fail),
 	cmocka_unit_test(every_file_can_be_unreadable),
+	cmocka_unit_test(every_step_of_an_archive_can_fail),
+	cmocka_unit_test(every_step_of_a_csv_can_fail),
 };
 TEST_SUITE(torture_source, tests)
