@@ -47,6 +47,7 @@ static const struct section {
 	{ doctor_settings, false },
 	{ doctor_home, false },
 	{ doctor_source, false },
+	{ doctor_spotify, false },
 	{ doctor_databases, true },
 	{ doctor_warehouse, true },
 	{ doctor_lock, true },

@@ -71,12 +71,11 @@ static enum rc list(struct app *app, struct spotify_client *client, struct err *
 static int run(struct app *app, const struct args *args UNUSED, struct err *err)
 {
 	CLEANUP(spotify_client_closep) struct spotify_client *client = NULL;
-	enum token_kind kind;
-	const char *client_id;
+	struct token_facts facts;
 	if (spotify_client_open(app, &client, err) != RC_OK || token_check(spotify_client_token(client), err) != RC_OK)
 		return EXIT_USAGE;
-	enum rc rc = token_look(spotify_client_token(client), &kind, &client_id, err);
-	if (rc == RC_OK && kind == TOKEN_APP)
+	enum rc rc = token_facts(spotify_client_token(client), &facts, err);
+	if (rc == RC_OK && facts.kind == TOKEN_APP)
 		rc = err_set(err, RC_REJECT, "playlists: the app's own credentials belong to no user, who could have playlists: run `sargam login`; "
 		             "public playlists are watched by id or link");
 	if (rc == RC_OK)

@@ -1,7 +1,7 @@
 /* doctor: what is set up and what is not, section by section.
  *
  * A section is one function: it says a line for each thing it looked at, with the next step where something is wrong.  It changes
- * nothing, in the home or elsewhere.  A new one is a line of the table in cmd_doctor.c. */
+ * nothing, in the home or elsewhere (but a login that has run out is renewed).  A new one is a line of the table in cmd_doctor.c. */
 #ifndef CMD_DOCTOR_H
 #define CMD_DOCTOR_H
 
@@ -31,6 +31,8 @@ void doctor_source(struct doctor *d);
 void doctor_databases(struct doctor *d);
 void doctor_warehouse(struct doctor *d);
 void doctor_lock(struct doctor *d);
+/* doctor_spotify.c */
+void doctor_spotify(struct doctor *d);
 /* doctor_data.c */
 void doctor_watches(struct doctor *d);
 void doctor_snapshots(struct doctor *d);

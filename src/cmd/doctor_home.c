@@ -109,6 +109,8 @@ void doctor_source(struct doctor *d)
 {
 	struct err err = { 0 };
 	const char *source = app_config(d->app)->source;
+	if (strcmp(source, "spotify") == 0) /* its section says more */
+		return;
 	if (app_check_source(d->app, &err) == RC_OK)
 		doctor_say(d, DOCTOR_OK, "source", "%s", source);
 	else

@@ -73,6 +73,25 @@ static void markets(struct call *c)
 	answer_json(c, 200, &text);
 }
 
+/* One of Spotify's own lists is always there, for those who may see it: by it a client tells which app it is. */
+#define GLOBAL_ID "37i9dQZEVXbMDoHDwVN2tF"
+static bool is_global(struct call *c)
+{
+	simulator_lock(c->s);
+	bool known = chart_find(c->s, c->playlist_id) != NULL;
+	simulator_unlock(c->s);
+	return c->set.population == SIMULATOR_EXTENDED && !known && slice_is(c->playlist_id, GLOBAL_ID);
+}
+
+static void global(struct call *c)
+{
+	CLEANUP(buf_done) struct buf text = buf_new(ANSWER_BYTES_MAX);
+	buf_adds(&text, "{\"collaborative\":false,\"description\":\"\",\"id\":\"" GLOBAL_ID "\",\"name\":\"Top 50 - Global\",\"owner\":"
+	                "{\"display_name\":\"Spotify\",\"id\":\"spotify\",\"type\":\"user\",\"uri\":\"spotify:user:spotify\"},\"public\":true,"
+	                "\"snapshot_id\":\"AAAAAA==\",\"type\":\"playlist\",\"uri\":\"spotify:playlist:" GLOBAL_ID "\"}");
+	answer_json(c, 200, &text);
+}
+
 void api_answer(struct call *c)
 {
 	if (!authorized(c))
@@ -91,7 +110,12 @@ void api_answer(struct call *c)
 			api_my_playlists(c);
 		return;
 	case ROUTE_MARKETS: markets(c); return;
-	case ROUTE_PLAYLIST: api_playlist(c); return;
+	case ROUTE_PLAYLIST:
+		if (is_global(c))
+			global(c);
+		else
+			api_playlist(c);
+		return;
 	case ROUTE_ITEMS:
 	case ROUTE_TRACKS: api_items(c); return;
 	default: answer_error(c, 404, "Service not found"); return;

@@ -37,13 +37,12 @@ static int64_t now_s(const struct source_spotify *s)
 static enum rc load(struct source_spotify *s, struct err *err)
 {
 	char app[HASH_HEX_BYTES];
-	enum token_kind kind;
-	const char *client_id;
+	struct token_facts facts;
 	if (s->loaded)
 		return RC_OK;
-	TRY(token_look(spotify_api_token(s->o.api), &kind, &client_id, err));
+	TRY(token_facts(spotify_api_token(s->o.api), &facts, err));
 	CLEANUP(buf_done) struct buf text = buf_new(1 << 16);
-	buf_addf(&text, "%s\n%s", spotify_api_url(s->o.api), client_id);
+	buf_addf(&text, "%s\n%s", spotify_api_url(s->o.api), facts.client_id);
 	hash_sha256_hex(buf_slice(&text), app);
 	buf_addf(&text, "\n%s\n%s", s->market, s->o.only_fields ? "fields" : "full");
 	hash_sha256_hex(buf_slice(&text), s->settings);

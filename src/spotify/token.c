@@ -101,12 +101,17 @@ static enum rc check_same_app(const struct token_keeper *t, struct err *err)
 	               ", or remove the file", t->path, t->file.client_id, t->client_id);
 }
 
-enum rc token_look(struct token_keeper *t, enum token_kind *out_kind, const char **out_client_id, struct err *err)
+enum rc token_facts(struct token_keeper *t, struct token_facts *out, struct err *err)
 {
 	TRY(load(t, err));
 	TRY(check_same_app(t, err));
-	*out_client_id = client_id(t);
-	*out_kind = refresh_token(t)[0] ? TOKEN_USER : t->client_id[0] && t->client_secret[0] ? TOKEN_APP : TOKEN_NONE;
+	bool user = refresh_token(t)[0] != '\0';
+	*out = (struct token_facts){
+		.kind = user ? TOKEN_USER : t->client_id[0] && t->client_secret[0] ? TOKEN_APP : TOKEN_NONE,
+		.client_id = client_id(t),
+		.scope = user ? t->file.scope : "",
+		.authorized_ms = user && !from_environment(t) ? t->file.authorized_ms : 0,
+	};
 	return RC_OK;
 }
 
@@ -120,12 +125,11 @@ static enum rc no_credentials(struct err *err)
 
 enum rc token_check(struct token_keeper *t, struct err *err)
 {
-	enum token_kind kind;
-	const char *id;
-	TRY(token_look(t, &kind, &id, err));
-	if (kind == TOKEN_USER && !id[0])
+	struct token_facts facts;
+	TRY(token_facts(t, &facts, err));
+	if (facts.kind == TOKEN_USER && !facts.client_id[0])
 		return err_set(err, RC_FATAL, "Spotify: a refresh token without its app: set spotify_client_id");
-	return kind == TOKEN_NONE ? no_credentials(err) : RC_OK;
+	return facts.kind == TOKEN_NONE ? no_credentials(err) : RC_OK;
 }
 
 /* --- asking ------------------------------------------------------------------------------------------------- */

@@ -26,9 +26,14 @@ struct token_keeper;
 struct token_keeper *token_open(const struct token_options *o);
 void token_close(struct token_keeper *t); /* takes NULL; wipes what it held */
 
+/* What there is to work with; reads the file.  The texts are owned by the keeper until it reads the file again. */
 enum token_kind { TOKEN_NONE, TOKEN_APP, TOKEN_USER };
-/* What there is to work with; reads the file.  `out_client_id` (owned by the keeper) is "" when unknown. */
-MUST_USE enum rc token_look(struct token_keeper *t, enum token_kind *out_kind, const char **out_client_id, struct err *err);
+struct token_facts {
+	enum token_kind kind;
+	const char *client_id, *scope; /* "" when unknown */
+	int64_t authorized_ms;         /* when a user agreed, by `sargam login`; 0 when unknown */
+};
+MUST_USE enum rc token_facts(struct token_keeper *t, struct token_facts *out, struct err *err);
 /* RC_FATAL, with what to do, when there is nothing to work with. */
 MUST_USE enum rc token_check(struct token_keeper *t, struct err *err);
 /* One that is good for at least a minute. */
