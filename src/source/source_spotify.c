@@ -56,11 +56,13 @@ static enum rc load(struct source_spotify *s, struct err *err)
 static enum rc remember(struct source_spotify *s, struct slice id, enum rc rc, const struct err *why, struct err *err)
 {
 	int64_t not_before_ms = spotify_not_before(s->o.api);
-	if (rc == RC_RETRY) {
+	if (rc == RC_RETRY && !spotify_is_stopped(s->o.api)) {
 		spotify_state_owe(&s->state, id, now_s(s));
 		if (why->retry_after_ms > 0)
 			spotify_state_set_not_before(&s->state, not_before_ms, spotify_why(s->o.api));
 	}
+	if (rc == RC_REJECT || rc == RC_NOT_FOUND)
+		spotify_state_give_up(&s->state, id);
 	struct err failed = { 0 };
 	if (spotify_state_save(&s->state, &s->o.memory, &failed) != RC_OK)
 		log_warn("spotify", "what this run has learned cannot be remembered: %s", failed.msg);

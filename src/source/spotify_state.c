@@ -57,16 +57,19 @@ void spotify_state_take(struct spotify_state *st, struct slice id, int64_t snaps
 		end_round(st);
 }
 
+void spotify_state_give_up(struct spotify_state *st, struct slice id)
+{
+	struct spotify_playlist *p = spotify_state_playlist(st, id);
+	if (!p->owed)
+		return;
+	p->owed = false;
+	st->changed = true;
+	if (!owes(st))
+		end_round(st);
+}
+
 void spotify_state_owe(struct spotify_state *st, struct slice id, int64_t now_s)
 {
-	if (st->round_s && !in_round(st, now_s)) {
-		/* An old round ends; what this process has taken belongs to the new one. */
-		for (size_t i = 0; i < st->count; i++) {
-			st->playlist[i].owed = false;
-			st->playlist[i].taken = st->playlist[i].taken && now_s - st->playlist[i].last_s < ROUND_S;
-		}
-		st->round_s = 0;
-	}
 	if (!st->round_s)
 		st->round_s = now_s;
 	spotify_state_playlist(st, id)->owed = true;
@@ -118,6 +121,8 @@ enum rc spotify_state_load(struct spotify_state *st, const struct source_memory 
 	if (text.ptr && json_parse(text, &root, NULL) == RC_OK)
 		from_json(st, root);
 	bool going_on = in_round(st, now_s);
+	if (!going_on)
+		end_round(st);
 	for (size_t i = 0; i < st->count; i++)
 		st->playlist[i].done = going_on && st->playlist[i].taken && !st->playlist[i].owed;
 	return RC_OK;

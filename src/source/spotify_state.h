@@ -35,6 +35,8 @@ void spotify_state_done(struct spotify_state *st);
 
 struct spotify_playlist *spotify_state_playlist(struct spotify_state *st, struct slice id); /* made when missing */
 void spotify_state_take(struct spotify_state *st, struct slice id, int64_t snapshot_at);
+/* Refused: it is not owed any more. */
+void spotify_state_give_up(struct spotify_state *st, struct slice id);
 void spotify_state_owe(struct spotify_state *st, struct slice id, int64_t now_s);
 void spotify_state_set_not_before(struct spotify_state *st, int64_t ms, const char *why);
 

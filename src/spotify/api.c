@@ -82,7 +82,7 @@ bool spotify_is_api_url(const struct spotify_api *a, struct slice url)
 
 /* --- waiting ------------------------------------------------------------------------------------------------ */
 
-static bool stopped(const struct spotify_api *a)
+bool spotify_is_stopped(const struct spotify_api *a)
 {
 	return a->o.stop && *a->o.stop;
 }
@@ -138,7 +138,7 @@ static enum rc not_yet(struct spotify_api *a, int64_t now_ms, struct err *err)
 enum rc spotify_allowed(struct spotify_api *a, struct err *err)
 {
 	int64_t now_ms = clock_now_ms(a->o.clock);
-	if (stopped(a))
+	if (spotify_is_stopped(a))
 		return stop(err);
 	if (now_ms < a->not_before_ms)
 		return not_yet(a, now_ms, err);
@@ -153,7 +153,7 @@ static enum rc obey(struct spotify_api *a, int64_t ms, bool may_sleep, const cha
 		if (ms >= SAY_ABOVE_MS)
 			log_info("spotify", "%s: waiting %.1f s", why, (double) ms / 1000);
 		sleep_ms(a, ms);
-		return stopped(a) ? stop(err) : RC_OK;
+		return spotify_is_stopped(a) ? stop(err) : RC_OK;
 	}
 	int64_t now_ms = clock_now_ms(a->o.clock);
 	spotify_set_not_before(a, now_ms + ms, why);
@@ -215,7 +215,7 @@ static struct slice name_of(const struct spotify_api *a, const struct spotify_re
 static enum rc passing(struct spotify_api *a, struct sending *s, const char *why, struct err *err)
 {
 	struct slice name = name_of(a, s->rq);
-	if (stopped(a))
+	if (spotify_is_stopped(a))
 		return stop(err);
 	s->tries++;
 	int64_t ms = backoff_ms(a, s->tries);
@@ -229,7 +229,7 @@ static enum rc passing(struct spotify_api *a, struct sending *s, const char *why
 	metric_add(METRIC_spotify_retries, 1);
 	log_debug("spotify", "%.*s: %s: again in %lld ms", SLICE_FMT(name), why, (long long) ms);
 	sleep_ms(a, ms);
-	return stopped(a) ? stop(err) : RC_OK;
+	return spotify_is_stopped(a) ? stop(err) : RC_OK;
 }
 
 static enum rc take_answer(struct spotify_api *a, struct sending *s, const struct http_response *r, struct arena *arena,

@@ -54,6 +54,7 @@ void spotify_next_playlist(struct spotify_api *a);
 int64_t spotify_not_before(const struct spotify_api *a);
 void spotify_set_not_before(struct spotify_api *a, int64_t ms, const char *why);
 const char *spotify_why(const struct spotify_api *a); /* of not_before */
+bool spotify_is_stopped(const struct spotify_api *a); /* somebody asked to stop */
 /* RC_RETRY, with the wait, when a request may not go out now. */
 MUST_USE enum rc spotify_allowed(struct spotify_api *a, struct err *err);
 
