@@ -11,7 +11,9 @@
 
 #define EVENTS_MAX ((size_t) 1 << 20) /* --all lists no more */
 #define EVENTS_BYTES ((size_t) 1 << 30)
-#define PATH_COLUMNS_MIN 12
+/* On a narrow terminal: with these a line fits into 80 columns. */
+#define FIELD_COLUMNS_MIN 20
+#define REST_COLUMNS_MIN 12
 
 struct report {
 	struct app *app;
@@ -87,8 +89,12 @@ static struct warehouse_cell yes(bool value)
 static enum rc begin_now(struct report *r, struct err *err)
 {
 	const struct grid_column column[] = {
-		{ SLICE("field"), false, 0, 0 },     { SLICE("what"), false, 0, 0 },   { SLICE("since"), false, 0, 0 },
-		{ SLICE("playlists"), false, 0, 0 }, { SLICE("policy"), false, 0, 0 }, { SLICE("depends on"), false, PATH_COLUMNS_MIN, 0 },
+		{ SLICE("field"), false, FIELD_COLUMNS_MIN, 0 },
+		{ SLICE("what"), false, 0, 0 },
+		{ SLICE("since"), false, 0, 0 },
+		{ SLICE("lists"), false, 0, 0 },
+		{ SLICE("policy"), false, 0, 0 },
+		{ SLICE("depends on"), false, REST_COLUMNS_MIN, 0 },
 	};
 	const struct slice name[] = {
 		SLICE("field"), SLICE("what"), SLICE("drifts"), SLICE("since_date"), SLICE("since"), SLICE("playlists"),
@@ -196,8 +202,12 @@ static int by_time(const void *a, const void *b)
 static enum rc begin_all(struct report *r, struct err *err)
 {
 	const struct grid_column column[] = {
-		{ SLICE("since"), false, 0, 0 }, { SLICE("field"), false, 0, 0 },  { SLICE("what"), false, 0, 0 },
-		{ SLICE("state"), false, 0, 0 }, { SLICE("policy"), false, 0, 0 }, { SLICE("playlist"), false, PATH_COLUMNS_MIN, 0 },
+		{ SLICE("since"), false, 0, 0 },
+		{ SLICE("field"), false, FIELD_COLUMNS_MIN, 0 },
+		{ SLICE("what"), false, 0, 0 },
+		{ SLICE("state"), false, 0, 0 },
+		{ SLICE("policy"), false, 0, 0 },
+		{ SLICE("playlist"), false, REST_COLUMNS_MIN, 0 },
 	};
 	const struct slice name[] = {
 		SLICE("since_date"), SLICE("since"), SLICE("field"), SLICE("what"), SLICE("is_last"), SLICE("drifts"), SLICE("policy"),

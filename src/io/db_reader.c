@@ -35,8 +35,6 @@ static enum rc open_file(struct db *db, int version, struct err *err)
 	buf_adds(&uri, has_log(db->path) ? "?mode=ro" : "?mode=ro&immutable=1");
 	int status = sqlite3_open_v2(buf_str(&uri), &db->handle,
 	                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-	if (status == SQLITE_OK)
-		status = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (status != SQLITE_OK)
 		return db_fail(db, status, "open", err);
 	(void) sqlite3_busy_timeout(db->handle, BUSY_MS);

@@ -53,9 +53,9 @@ warned() {
 		grep -q 'track.popularity vanished in 2 of 3 playlists since 2026-03-09: .sargam drift. tells what depends on it' "$err"
 }
 check 'a field that vanished is one warning of run, and the rest is published' warned
-table='field             what      since       playlists  policy  depends on
-----------------  --------  ----------  ---------  ------  ------------------------------------------------------------------------------------------
-track.popularity  vanished  2026-03-09  2 of 3     warn    BRONZE_ENTRY.popularity, CHART_HISTORY.popularity, TRACK.popularity, TRACK_INFO.popularity'
+table='field             what      since       lists   policy  depends on
+----------------  --------  ----------  ------  ------  ------------------------------------------------------------------------------------------
+track.popularity  vanished  2026-03-09  2 of 3  warn    BRONZE_ENTRY.popularity, CHART_HISTORY.popularity, TRACK.popularity, TRACK_INFO.popularity'
 table() { prints "$table" drift && [[ $(<"$err") == '1 of 27 watched fields drifts' ]]; }
 check 'the table: what, since when, where, what depends on it; a few odd items and restrictions are no drift' table
 csv="$header
@@ -83,16 +83,18 @@ check 'nor can it be published by hand' unpublished
 export SARGAM_DRIFT_POLICY=track.name=fail,track.explicit=fail
 run
 check 'the next run fails as well' [ "$status" = 1 ]
-three='field             what          since       playlists  policy  depends on
-track.name        vanished      2026-03-10  1 of 3     fail
-track.explicit    changed type  2026-03-10  1 of 3     fail
-track.popularity  vanished      2026-03-09  2 of 3     warn'
+three='field             what          since       lists   policy  depends on
+track.name        vanished      2026-03-10  1 of 3  fail
+track.explicit    changed type  2026-03-10  1 of 3  fail
+track.popularity  vanished      2026-03-09  2 of 3  warn'
 report() {
 	sargam drift
 	[[ $status == 1 && $(sed 2d "$out" | sed 's/ *BRONZE.*//') == "$three" ]] &&
 		grep -qF 'track.name vanished in three since 2026-03-10, track.explicit changed type in one since 2026-03-10, and the setting drift_policy says fail' "$err"
 }
 check 'drift: exit status 1, fields that fail first' report
+worst_first() { sargam drift --drift-policy track.popularity=fail; [[ $status == 1 && $(sed -n 3p "$out") == track.popularity* && $(sed -n 4p "$out") == track.name* ]]; }
+check 'whichever they are' worst_first
 verify() { sargam verify; [[ $status == 1 ]] && grep -q '^FAILED drift' "$out" && grep -q '0 checks passed, 1 failed' "$out"; }
 check 'verify names the check' verify
 rebuild() { sargam rebuild --check; [[ $status == 1 && $(<"$err") != *drift* ]] && grep -q 'rows differ from a rebuild' "$err"; }
@@ -130,9 +132,9 @@ assert len(rows) == 8 and rows[0]["since"] == "2026-03-09T06:00:00Z" and rows[0]
 END
 }
 check '--all: json' json
-day one 12 't["is_playable"] = True'
+day one 12 'i["added_by"] = {"id": "me"}'
 run
-appeared() { sargam drift; [[ $status == 0 && $(sed -n 3p "$out") == 'track.is_playable  appeared  2026-03-12  1 of 3     -       BRONZE_ENTRY.is_playable' ]]; }
+appeared() { sargam drift; [[ $status == 0 && $(sed -n 3p "$out") == 'added_by.id  appeared  2026-03-12  1 of 3  -       BRONZE_ENTRY.added_by_id' ]]; }
 check 'a field that is new is told, and is no drift' appeared
 json_type() { sargam drift --format json; [[ $(sed -n 2p "$out") == *'"what":"appeared","drifts":false,"since_date":"2026-03-12"'*'"playlists":1,"of_playlists":3'* ]]; }
 check 'json: numbers and booleans typed' json_type
@@ -142,11 +144,11 @@ check 'json: numbers and booleans typed' json_type
 day two 13 't["popularity"] = None'
 run
 narrow() {
-	on_terminal 90 drift
-	[[ $status == 0 ]] && grep -q $'\033\[33mvanished (null)' "$out" && grep -q $'\033\[32mappeared' "$out" && grep -q '…' "$out" &&
-		[[ $(sed 's/\x1b\[[0-9;]*m//g' "$out" | wc -L) -le 90 ]]
+	on_terminal 80 drift
+	[[ $status == 0 && $(sed -n 3p "$out") == *track.popularity* && $(sed -n 4p "$out") == *added_by.id* ]] && grep -q $'\033\[33mvanished (null)' "$out" && grep -q $'\033\[32mappeared' "$out" && grep -q '…' "$out" &&
+		[[ $(sed 's/\x1b\[[0-9;]*m//g' "$out" | wc -L) -le 80 ]] && grep -q 'depends on' "$out" && on_terminal 80 drift --all && grep -q playlist "$out"
 }
-check 'on a terminal: colours, and lines of its width' narrow
+check 'on a terminal: colours, and lines of its width with every column' narrow
 plain() { NO_COLOR=1 on_terminal 90 drift; [[ $status == 0 ]] && ! grep -q $'\033' "$out"; }
 check 'NO_COLOR: no escape sequences' plain
 red() { SARGAM_DRIFT_POLICY='*=fail' on_terminal 120 drift; [[ $status == 1 ]] && grep -q $'\033\[31mfail' "$out"; }
