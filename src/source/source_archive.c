@@ -122,16 +122,35 @@ static enum rc look_at(struct source_archive *a, struct version *v, struct arena
 		return RC_OK;
 	}
 	v->playlist_id = md.playlist_id; /* for the rows' letters; copied when it is kept */
-	if (v->at == 0) {
-		note_broken(a, v, MD_REASON_bad_time, 0, slice_of(v->commit));
-		v->playlist_id = SLICE_NULL;
-		return RC_OK;
-	}
 	for (; md_next(&md, names, row); arena_reset(names))
 		if (row->reason != MD_FINE)
 			note_broken(a, v, row->reason, row->line, row->text);
 	v->playlist_id = arena_copy(&a->names, md.playlist_id);
 	return RC_OK;
+}
+
+static int by_blob(const void *a, const void *b)
+{
+	const struct version *x = *(struct version *const *) a, *y = *(struct version *const *) b;
+	int c = strcmp(x->blob, y->blob);
+	return c ? c : x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* For each version the first one of the same content: that one is read, and told of. */
+static struct version **find_firsts(struct source_archive *a)
+{
+	struct version **sorted = mem_alloc_array(a->count, sizeof *sorted), **first = mem_alloc_array(a->count, sizeof *first);
+	for (size_t i = 0; i < a->count; i++)
+		sorted[i] = &a->version[i];
+	if (a->count)
+		qsort(sorted, a->count, sizeof *sorted, by_blob);
+	for (size_t i = 0, from = 0; i < a->count; i++) {
+		if (strcmp(sorted[i]->blob, sorted[from]->blob) != 0)
+			from = i;
+		first[sorted[i] - a->version] = sorted[from];
+	}
+	mem_free(sorted);
+	return first;
 }
 
 static int by_playlist(const void *a, const void *b)
@@ -151,8 +170,10 @@ static void settle(struct source_archive *a)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < a->count; i++)
-		if (a->version[i].playlist_id.ptr)
+		if (a->version[i].playlist_id.ptr && a->version[i].at > 0)
 			a->version[kept++] = a->version[i];
+		else if (a->version[i].playlist_id.ptr)
+			note_broken(a, &a->version[i], MD_REASON_bad_time, 0, slice_of(a->version[i].commit));
 	a->count = kept;
 	if (a->count)
 		qsort(a->version, a->count, sizeof *a->version, by_playlist);
@@ -179,8 +200,12 @@ static enum rc index_content(struct source_archive *a, struct err *err)
 	CLEANUP(mem_freep) struct md_row *row = mem_alloc(sizeof *row);
 	broken_set_free(a->broken); /* of a pass that was stopped */
 	a->broken = broken_set_new();
-	for (size_t i = 0; i < a->count; i++)
-		TRY_WRAP(look_at(a, &a->version[i], &content, &names, row, err), err, "source");
+	CLEANUP(mem_freep) struct version **first = find_firsts(a);
+	for (size_t i = 0; i < a->count; i++) {
+		if (first[i] == &a->version[i])
+			TRY_WRAP(look_at(a, &a->version[i], &content, &names, row, err), err, "source");
+		a->version[i].playlist_id = first[i]->playlist_id;
+	}
 	size_t all = a->count;
 	settle(a);
 	if (a->count == 0)
