@@ -89,7 +89,7 @@ static void a_broken_quote_costs_its_own_line_only(void **unused UNUSED)
 
 static void a_line_without_end_is_too_long(void **unused UNUSED)
 {
-	CLEANUP(buf_done) struct buf text = buf_new(1 << 20), out = buf_new(1 << 20);
+	CLEANUP(buf_done) struct buf text = buf_new(1 << 20);
 	CLEANUP(mem_freep) struct csv_record *r = mem_alloc(sizeof *r);
 	while (text.len < CSV_RECORD_BYTES_MAX)
 		buf_addc(&text, 'x');
