@@ -25,14 +25,15 @@ int wire_connect(int port)
 	return fd;
 }
 
-void wire_send(int fd, struct slice bytes)
+bool wire_send(int fd, struct slice bytes)
 {
 	while (bytes.len) {
 		ssize_t n = send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 		if (n <= 0)
-			return;
+			return false;
 		bytes = slice_sub(bytes, (size_t) n, bytes.len - (size_t) n);
 	}
+	return true;
 }
 
 struct slice wire_header(const struct wire_reply *reply, const char *name)

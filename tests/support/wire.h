@@ -21,8 +21,8 @@ struct wire_reply {
 
 /* Connected to 127.0.0.1, with that time limit on reading; the test fails when it cannot. */
 int wire_connect(int port);
-/* Writes all; an error is what the next read tells. */
-void wire_send(int fd, struct slice bytes);
+/* Writes all; false when the other side has gone. */
+bool wire_send(int fd, struct slice bytes);
 /* Reads one response; the connection stays usable when it came whole. */
 void wire_read(int fd, struct arena *arena, struct wire_reply *out);
 /* A request on a connection of its own. */

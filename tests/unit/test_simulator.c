@@ -2,6 +2,7 @@
 #include "sim/simulator.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "sim/world.h"
 #include "support/sim.h"
 #include "test.h"
@@ -231,6 +232,24 @@ static void a_playlist_holds_its_first_hundred_items(void **state UNUSED)
 	assert_int_equal(json_get_integer(tracks, "limit", 0), 100);
 	assert_string_equal(json_get_string(tracks, "next").ptr,
 	                    arena_printf(&sim.arena, "%s%s/tracks?offset=100&limit=100", simulator_url(sim.s), path).ptr);
+	sim_close(&sim);
+}
+
+/* Its next page may be asked for where 50 is the most. */
+static void the_first_hundred_lead_on_within_the_limit(void **state UNUSED)
+{
+	struct sim sim;
+	struct slice id, owner;
+	sim_open(&sim, (struct simulator_options){ .world = world_lists_open(3, 5, 1, 250, false), .day = -1, .limit_max = 50 });
+	assert_true(simulator_playlist(sim.s, 0, &id, &owner));
+	sim_client_token(&sim);
+	const char *path = arena_printf(&sim.arena, "/v1/playlists/%.*s", SLICE_FMT(id)).ptr;
+	const struct json *tracks = json_get(sim_json(&sim, path), "tracks");
+	assert_int_equal(json_size(json_get(tracks, "items")), 100);
+	struct slice next = json_get_string(tracks, "next");
+	assert_true(slice_ends(next, SLICE("/tracks?offset=100&limit=50")));
+	path = arena_strdup(&sim.arena, slice_sub(next, strlen(simulator_url(sim.s)), next.len - strlen(simulator_url(sim.s))));
+	assert_int_equal(json_size(json_get(sim_json(&sim, path), "items")), 50);
 	sim_close(&sim);
 }
 
@@ -517,6 +536,47 @@ static void nasty_worlds_are_served_whole(void **state UNUSED)
 	sim_close(&sim);
 }
 
+/* The 0th moves days and edits, the others read: each answer is whole, and of one moment. */
+static enum rc read_or_change(void *ctx, size_t i, struct err *err)
+{
+	struct sim *sim = ctx;
+	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 256 << 20);
+	for (int64_t k = 0; k < 25; k++) {
+		if (i == 0) {
+			simulator_set_day(sim->s, k % 2 ? 10 : 40);
+			TRY(simulator_edit(sim->s, SLICE(WORLD_SAMPLE_BOLLYWOOD), k % 3 == 0, err));
+			simulator_faults_clear(sim->s);
+			TRY(simulator_fault(sim->s, "slow,ms=1,every=3", err));
+			simulator_set_shape(sim->s, k % 4 ? SIMULATOR_BOTH : SIMULATOR_AUTO);
+			continue;
+		}
+		struct wire_reply r;
+		CLEANUP(json_freep) struct json *page = NULL;
+		struct slice request = arena_printf(&arena, "GET " BOLLYWOOD "/items?limit=100 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n",
+		                                    sim->token);
+		wire_ask(simulator_port(sim->s), request.ptr, &arena, &r);
+		if (r.status != 200 || r.end != WIRE_WHOLE)
+			return err_set(err, RC_REJECT, "status %d", r.status);
+		TRY(json_parse(r.body, &page, err));
+		if ((int64_t) json_size(json_get(page, "items")) != json_get_integer(page, "total", -1))
+			return err_set(err, RC_REJECT, "%zu items of %lld", json_size(json_get(page, "items")),
+			               (long long) json_get_integer(page, "total", -1));
+	}
+	return RC_OK;
+}
+
+static void many_clients_while_everything_moves(void **state UNUSED)
+{
+	struct sim sim;
+	struct err err = { 0 };
+	sim_open(&sim, (struct simulator_options){ .day = 10 });
+	sim_client_token(&sim);
+	if (thread_each(9, 9, read_or_change, &sim, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	assert_int_equal(sim_stats(&sim).requests[SIMULATOR_PAGE], 8 * 25);
+	sim_close(&sim);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(without_a_good_token_401),
 	cmocka_unit_test(unknown_things_are_404_and_other_methods_405),
@@ -525,6 +585,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_world_shows_its_own_items),
 	cmocka_unit_test(the_day_moves),
 	cmocka_unit_test(a_playlist_holds_its_first_hundred_items),
+	cmocka_unit_test(the_first_hundred_lead_on_within_the_limit),
 	cmocka_unit_test(who_may_see_what),
 	cmocka_unit_test(new_clients_get_fewer_fields),
 	cmocka_unit_test(shapes_name_things),
@@ -535,5 +596,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_user_and_their_playlists),
 	cmocka_unit_test(a_list_that_is_not_there_yet_is_not_found),
 	cmocka_unit_test(nasty_worlds_are_served_whole),
+	cmocka_unit_test(many_clients_while_everything_moves),
 };
 TEST_SUITE(simulator, tests)

@@ -355,6 +355,20 @@ static void luck_is_the_seed_s(void **state UNUSED)
 		sim_close(&sim[i]);
 }
 
+/* What the other requests were does not matter, nor how many of them the fault was about. */
+static void luck_is_the_request_s_number_s(void **state UNUSED)
+{
+	struct sim sim;
+	open_with(&sim, "500,p=0.5,on=page");
+	char alone[61];
+	(void) snprintf(alone, sizeof alone, "%s", statuses(&sim, PAGE, 60));
+	sim_close(&sim);
+	open_with(&sim, "500,p=0.5,on=page");
+	for (size_t i = 0; i < 60; i++)
+		assert_true(i % 3 ? sim_get(&sim, BOLLYWOOD).status == 200 : statuses(&sim, PAGE, 1)[0] == alone[i]);
+	sim_close(&sim);
+}
+
 static void the_first_of_two_faults_wins(void **state UNUSED)
 {
 	struct sim sim;
@@ -480,6 +494,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(faults_have_a_schedule),
 	cmocka_unit_test(other_requests_do_not_count),
 	cmocka_unit_test(luck_is_the_seed_s),
+	cmocka_unit_test(luck_is_the_request_s_number_s),
 	cmocka_unit_test(the_first_of_two_faults_wins),
 	cmocka_unit_test(a_429_holds_until_its_time_is_over),
 	cmocka_unit_test(a_429_without_a_time_holds_for_none),
