@@ -341,6 +341,11 @@ static enum rc extract_live(const struct extract_options *o, struct slice playli
 	if (named != RC_OK)
 		return err_set(err, named, "playlist %.*s: %s", SLICE_FMT(playlist_id), why.msg);
 	for (size_t i = 0; i < times.count; i++) {
+		if (!in_range(o, times.unix_s[i])) {
+			log_warn("extract", "playlist %.*s: today is not in --since and --until, and a live source knows no other day",
+			         SLICE_FMT(playlist_id));
+			continue;
+		}
 		enum rc rc = raw_snapshot_look(o->store, playlist_id, times.unix_s[i], &there, err);
 		if (rc != RC_OK && rc != RC_NOT_FOUND)
 			return rc;

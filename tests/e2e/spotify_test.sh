@@ -69,6 +69,12 @@ same_as_recorded() {
 		[[ $(chart_rows "$home") == "$(chart_rows "$TEST_TMP/recorded-home")" && $(chart_rows "$home" | wc -l) -gt 100 ]]
 }
 if [[ -n ${SARGAM_ASAN:-} ]]; then check 'its charts are those of the same pages, recorded' same_as_recorded; fi
+only_fields() {
+	SARGAM_SPOTIFY_BODIES=fields "$SARGAM" --home "$TEST_TMP/fields" run --source spotify --playlist "${lists[0]}" --playlist "${lists[1]}" >/dev/null 2>&1 &&
+		[[ $(chart_rows "$TEST_TMP/fields") == "$(chart_rows "$home")" ]] &&
+		(($(cat "$TEST_TMP"/fields/raw/*/*/page-* | wc -c) < $(cat "$home"/raw/*/*/page-* | wc -c)))
+}
+check 'with only the fields that are needed the charts are the same, and the pages smaller' only_fields
 unchanged() {
 	local before after
 	before=$(stat_of "['not_modified']")

@@ -63,6 +63,8 @@ void live_restart(struct live *l)
 		.page_limit_bytes = PAGE_LIMIT,
 	};
 	l->source = source_spotify_open(&source);
+	if (l->fail_at)
+		l->source = source_fault_open(l->source, l->fail_at, RC_RETRY);
 }
 
 void live_open(struct live *l, struct simulator_options *options)

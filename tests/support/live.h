@@ -21,6 +21,7 @@ struct live {
 	bool as_user; /* with a login instead of the app's credentials */
 	const char *market;
 	bool only_fields;
+	int fail_at;        /* this call of the source fails with RC_RETRY (store/source decorator's counting); 0 = none */
 	int64_t timeout_ms; /* of one answer, in real time: long, unless slow answers are what is tested */
 	int64_t attempts_max, budget_ms, playlist_budget_ms, retakes_max, gap_ms;
 	/* of the process that runs now */

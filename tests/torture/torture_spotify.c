@@ -296,6 +296,52 @@ static void all_faults_at_random_end_complete_or_deferred(void **unused UNUSED)
 	assert_true(deferred > 10);
 }
 
+/* What no waiting mends is told at once, harms nothing, and is over when a person has done their part. */
+static void what_needs_a_person_says_so(void **unused UNUSED)
+{
+	static const struct {
+		const char *fault;
+		bool as_user;
+		enum rc rc;
+		const char *says;
+	} table[] = {
+		{ "invalid_grant", true, RC_FATAL, "sargam login" },
+		{ "text,on=playlist", false, RC_FATAL, "Active premium subscription required" },
+		{ "forbidden,on=playlist", false, RC_REJECT, "three ways out" },
+		{ "forbidden,on=page", false, RC_REJECT, "Three ways out" },
+		{ "not_found,on=playlist", false, RC_NOT_FOUND, "check its link" },
+		{ "not_found,on=page", false, RC_NOT_FOUND, "Three ways out" },
+	};
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		struct world *w = lists(12, 1, 60, false);
+		CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+		struct slice id = arena_copy(&arena, slice_of(world_playlist(w, 0)->id));
+		LIVE(l, .world = w);
+		struct extract_result r;
+		struct err err = { 0 };
+		bool kept;
+		if (table[i].as_user) {
+			live_login(&l);
+			clock_fake_advance_ms(&l.clock, 7200000); /* its access token has run out */
+		}
+		assert_int_equal(simulator_fault(l.sim, table[i].fault, &err), RC_OK);
+		enum rc rc = live_run(&l, &id, 1, &r, &err);
+		if (rc != table[i].rc || !strcasestr(err.msg, table[i].says)) {
+			live_print_log(&l);
+			fail_msg("%s: %s: %s", table[i].fault, rc_name(rc), err.msg);
+		}
+		assert_int_equal(live_snapshots(&l, id, NULL), 0);
+		simulator_faults_clear(l.sim);
+		if (table[i].as_user)
+			live_login(&l);
+		assert_int_equal(live_run(&l, &id, 1, &r, &err), RC_OK);
+		live_check_truth(&l, id, &kept);
+		struct store_list letters; /* what was said yesterday is out of date */
+		assert_int_equal(store_list(l.store, SLICE("quarantine/"), SLICE_NULL, 10, &arena, &letters, &err), RC_OK);
+		assert_int_equal(letters.count, 0);
+	}
+}
+
 /* --- deferred ----------------------------------------------------------------------------------------------- */
 
 struct deferral {
@@ -432,6 +478,52 @@ static void nothing_pending_is_left_when_all_is_done(void **unused UNUSED)
 			fail_msg("left: %.*s", SLICE_FMT(list.object[i].key));
 }
 
+/* A process that dies between the publication and the note about it leaves a snapshot that is here already. */
+static void what_is_here_already_is_not_asked_for(void **unused UNUSED)
+{
+	struct world *w = lists(13, 1, SIZE, false);
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+	struct slice id = arena_copy(&arena, slice_of(world_playlist(w, 0)->id));
+	LIVE(l, .world = w);
+	struct extract_result r;
+	struct err err = { 0 };
+	bool kept;
+	l.fail_at = 8; /* order, snapshots, fetch, the playlist, three pages, taken */
+	assert_int_equal(live_run(&l, &id, 1, &r, &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "taken of"));
+	CLEANUP(log_done) struct log before = read_log(&l);
+	l.fail_at = 0;
+	assert_int_equal(live_run(&l, &id, 1, &r, &err), RC_OK); /* handed out again, from what is here */
+	CLEANUP(log_done) struct log after = read_log(&l);
+	assert_int_equal(api_requests(&after, before.count), 0);
+	assert_int_equal(live_snapshots(&l, id, NULL), 1);
+	live_check_truth(&l, id, &kept);
+	assert_int_equal(live_run(&l, &id, 1, &r, &err), RC_OK);
+	assert_int_equal(live_snapshots(&l, id, NULL), 2);
+}
+
+/* Every step of the port failing once: the next run makes it good. */
+static void every_call_failing_once_loses_nothing(void **unused UNUSED)
+{
+	for (int at = 1; at <= 9; at++) {
+		struct world *w = lists(14, 1, SIZE, false);
+		CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+		struct slice id = arena_copy(&arena, slice_of(world_playlist(w, 0)->id));
+		LIVE(l, .world = w);
+		struct extract_result r;
+		struct err err = { 0 };
+		bool kept;
+		l.fail_at = at;
+		enum rc rc = live_run(&l, &id, 1, &r, &err);
+		assert_true((rc == RC_OK) == (at != 1 && at != 8)); /* what the source itself cannot do defers */
+		l.fail_at = 0;
+		assert_int_equal(live_run(&l, &id, 1, &r, &err), RC_OK);
+		live_check_truth(&l, id, &kept);
+		if (at != 9) /* then there are two snapshots */
+			check_no_repeats(&l);
+	}
+}
+
 /* One playlist's trouble is not another's; and the round goes on where it was broken off. */
 static void the_others_are_taken_and_not_asked_for_twice(void **unused UNUSED)
 {
@@ -493,6 +585,23 @@ static void who_waited_longest_comes_first(void **unused UNUSED)
 	assert_int_equal(live_snapshots(&l, id[2], NULL), 1);
 }
 
+static void only_the_fields_that_are_needed_give_the_same_items(void **unused UNUSED)
+{
+	struct world *w = lists(15, 1, SIZE, true);
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+	struct slice id = arena_copy(&arena, slice_of(world_playlist(w, 0)->id));
+	LIVE(l, .world = w);
+	struct extract_result full, fields;
+	struct err err = { 0 };
+	assert_int_equal(live_run(&l, &id, 1, &full, &err), RC_OK);
+	l.only_fields = true;
+	assert_int_equal(live_run(&l, &id, 1, &fields, &err), RC_OK);
+	assert_int_equal(fields.snapshots, 1);
+	assert_int_equal(fields.pages, full.pages);
+	assert_true(fields.bytes < full.bytes);
+	printf("# %lld bytes with all fields, %lld with those that are needed\n", (long long) full.bytes, (long long) fields.bytes);
+}
+
 static void a_list_that_never_stands_still_is_kept_with_a_warning(void **unused UNUSED)
 {
 	struct world *w = lists(11, 1, SIZE, false);
@@ -516,12 +625,16 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_has_not_changed_is_not_sent_again),
 	cmocka_unit_test(every_fault_in_turn_ends_complete_or_deferred),
 	cmocka_unit_test(all_faults_at_random_end_complete_or_deferred),
+	cmocka_unit_test(what_needs_a_person_says_so),
 	cmocka_unit_test(nothing_is_asked_before_the_time_that_was_said),
 	cmocka_unit_test(the_next_run_goes_on_where_this_one_stopped),
 	cmocka_unit_test(after_an_hour_a_new_snapshot_begins),
 	cmocka_unit_test(a_playlist_that_changed_meanwhile_begins_anew),
 	cmocka_unit_test(pages_that_were_tidied_away_are_read_again),
 	cmocka_unit_test(nothing_pending_is_left_when_all_is_done),
+	cmocka_unit_test(what_is_here_already_is_not_asked_for),
+	cmocka_unit_test(every_call_failing_once_loses_nothing),
+	cmocka_unit_test(only_the_fields_that_are_needed_give_the_same_items),
 	cmocka_unit_test(the_others_are_taken_and_not_asked_for_twice),
 	cmocka_unit_test(who_waited_longest_comes_first),
 	cmocka_unit_test(a_list_that_never_stands_still_is_kept_with_a_warning),

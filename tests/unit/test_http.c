@@ -13,6 +13,18 @@
 
 static char big[BODY_LIMIT + 1];
 
+/* gzip of "hello, compressed", and of 200,000 times 'x'. */
+static const char packed[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xcb\x48\xcd\xc9\xc9\xd7\x51\x48\xce\xcf\x2d\x28\x4a\x2d\x2e\x4e\x4d\x01\x00\x12"
+	"\x7e\x19\x78\x11\x00\x00\x00";
+static const char bomb[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xda\x8b\x6f\x06\x7f\xa0\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x80\xd7\x00\x72\x02\xbf\x51\x40\x0d\x03\x00";
+
 static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
 {
 	int *requests = ctx;
@@ -41,6 +53,12 @@ static void handle(void *ctx, const struct server_request *rq, struct server_rep
 		reply->wrong.delay_ms = 5000;
 	} else if (strcmp(rq->path, "/big") == 0) {
 		reply->body = (struct slice){ big, sizeof big };
+	} else if (strcmp(rq->path, "/packed") == 0 || strcmp(rq->path, "/bomb") == 0) {
+		bool accepted = strstr(server_header(rq, "Accept-Encoding"), "gzip") != NULL;
+		bool small = strcmp(rq->path, "/packed") == 0;
+		if (accepted)
+			server_reply_header(reply, "Content-Encoding", "gzip");
+		reply->body = small ? (struct slice){ packed, sizeof packed - 1 } : (struct slice){ bomb, sizeof bomb - 1 };
 	} else if (strcmp(rq->path, "/fits") == 0) {
 		reply->body = (struct slice){ big, BODY_LIMIT };
 	}
@@ -154,6 +172,17 @@ static void a_body_has_a_limit(void **unused UNUSED)
 	assert_non_null(strstr(err.msg, "limit of 65536 bytes"));
 }
 
+static void a_body_may_come_compressed(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	assert_int_equal(get(f, "/packed", &r, &err), RC_OK);
+	assert_true(slice_is(r.body, "hello, compressed"));
+	assert_int_equal(get(f, "/bomb", &r, &err), RC_REJECT); /* the limit is that of what comes out */
+	assert_non_null(strstr(err.msg, "limit of 65536 bytes"));
+}
+
 static void a_message_holds_no_query(void **unused UNUSED)
 {
 	WITH_BOTH(f);
@@ -207,6 +236,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_status_is_an_answer),
 	cmocka_unit_test(an_answer_that_breaks_off_may_come_later),
 	cmocka_unit_test(a_body_has_a_limit),
+	cmocka_unit_test(a_body_may_come_compressed),
 	cmocka_unit_test(a_message_holds_no_query),
 	cmocka_unit_test(what_is_no_address_is_told_at_once),
 	cmocka_unit_test(a_stop_ends_it),
