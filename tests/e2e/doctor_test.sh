@@ -9,14 +9,14 @@ ends() { [[ $status == "$1" && $(tail -1 "$out") == "$2" ]]; }
 
 # --- no home
 
-none() { sargam doctor; ends 0 '3 ok, 1 warning, 0 failed' && says warn "home .*does not exist yet: .sargam run. makes it" && [[ ! -e $home ]]; }
+none() { sargam doctor; ends 0 '4 ok, 1 warning, 0 failed' && says warn "home .*does not exist yet: .sargam run. makes it" && [[ ! -e $home ]]; }
 check 'no home: how to make one, and nothing made' none
-file() { : >"$home" && sargam doctor; ends 1 '3 ok, 0 warnings, 1 failed' && says fail 'home .*is no folder: choose another --home' && rm "$home"; }
+file() { : >"$home" && sargam doctor; ends 1 '4 ok, 0 warnings, 1 failed' && says fail 'home .*is no folder: choose another --home' && rm "$home"; }
 check 'a file in the place of the home' file
 mkdir "$home"
 empty() {
 	sargam doctor
-	ends 0 '7 ok, 4 warnings, 0 failed' && says warn 'state .*does not exist yet: .sargam run. or .sargam setup. makes it' && says warn 'bus .*does not exist yet' &&
+	ends 0 '8 ok, 4 warnings, 0 failed' && says warn 'state .*does not exist yet: .sargam run. or .sargam setup. makes it' && says warn 'bus .*does not exist yet' &&
 		says warn 'warehouse .*nothing is published yet: run .sargam run. first' && says warn 'snapshots .*none yet: .sargam run. takes some' && [[ -z $(ls -A "$home") ]]
 }
 check 'an empty home: what is missing, and nothing made' empty
@@ -31,14 +31,14 @@ photo() { find "$home" -printf '%P %y %s %T@ %C@ %i\n' | sort; } # names, sizes,
 photo >"$TEST_TMP/before"
 sargam doctor
 well() {
-	ends 0 '14 ok, 0 warnings, 0 failed' && says ok 'version .*sargam .*DuckDB .*SQLite' && says ok 'settings .*defaults' && says ok 'home .*can be written: .* are free' &&
-		says ok 'source .*sample' && says ok 'warehouse .*131 chart days are published, the latest 2026-03-17' && says ok 'lock .*nobody builds' &&
+	ends 0 '15 ok, 0 warnings, 0 failed' && says ok 'version .*sargam .*DuckDB .*SQLite' && says ok 'settings .*defaults' && says ok 'home .*can be written: .* are free' &&
+		says ok 'source .*sample' && says ok 'spotify .*no credentials; the source does not need any' && says ok 'warehouse .*131 chart days are published, the latest 2026-03-17' && says ok 'lock .*nobody builds' &&
 		says ok 'watch list .*empty: every playlist' && says ok 'snapshots .*0SampleBollywood960001: the latest is of 2026-03-17T' && says ok 'letters .*no dead letters' &&
 		says ok 'drift .*none of 27 watched fields drifts in 2 playlists'
 }
 check 'the sample is well' well
 check 'and nothing in the home has changed' diff "$TEST_TMP/before" <(photo)
-quiet() { sargam doctor --quiet --offline; [[ $status == 0 && $(<"$out") == '14 ok, 0 warnings, 0 failed' ]]; }
+quiet() { sargam doctor --quiet --offline; [[ $status == 0 && $(<"$out") == '15 ok, 0 warnings, 0 failed' ]]; }
 check '--quiet: nothing of what is ok' quiet
 settings() {
 	sargam doctor --threads 2 --chart-utc-offset +05:30
@@ -49,7 +49,7 @@ sargam watch add 0SampleTop50Sargam0001
 sargam watch add 37i9dQZEVXbLZ52XmnySJg
 watches() {
 	sargam doctor
-	ends 0 '13 ok, 1 warning, 0 failed' && says ok 'watch list .*2 playlists' && says ok 'snapshots .*0SampleTop50Sargam0001: ' && ! grep -q Bollywood "$out" &&
+	ends 0 '14 ok, 1 warning, 0 failed' && says ok 'watch list .*2 playlists' && says ok 'snapshots .*0SampleTop50Sargam0001: ' && ! grep -q Bollywood "$out" &&
 		says warn 'snapshots .*37i9dQZEVXbLZ52XmnySJg has none yet: .sargam run. with its source takes one'
 }
 check 'a watched list without a snapshot' watches
@@ -73,7 +73,7 @@ END
 check 'who holds the lock' held
 unreadable() { sargam doctor --source dir:/nowhere; [[ $status == 1 ]] && says fail 'source .*dir:/nowhere: .*nowhere'; }
 check 'a source that cannot be read' unreadable
-key() { sargam doctor --source spotify; [[ $status == 1 ]] && says fail 'source .*spotify: '; }
+key() { sargam doctor --source spotify; [[ $status == 1 ]] && says fail 'spotify .*no credentials: make an app'; }
 check 'spotify without credentials' key
 sargam extract --playlist 0SampleTop50Sargam0001 --sample-days 80
 backlog() { sargam doctor; [[ $status == 0 ]] && says ok 'backlog .*24 messages wait in subscription spotify-raw'; }
@@ -107,7 +107,7 @@ home=$TEST_TMP/real
 sargam run --source "dir:$TEST_TMP/recorded"
 letters() { sargam doctor; [[ $status == 0 ]] && says warn 'letters .*2 of reason invalid_json: .sargam dead list. names them'; }
 check 'dead letters by reason' letters
-drift() { says warn 'drift .*track.popularity vanished in 0DoctorTestPlaylist001 since 2026-01-02: .sargam drift.' && ends 0 '11 ok, 2 warnings, 0 failed'; }
+drift() { says warn 'drift .*track.popularity vanished in 0DoctorTestPlaylist001 since 2026-01-02: .sargam drift.' && ends 0 '12 ok, 2 warnings, 0 failed'; }
 check 'a field that drifts' drift
 drift_fail() { sargam doctor --drift-policy '*=fail'; [[ $status == 1 ]] && says fail 'drift .*track.popularity vanished .*drift_policy says fail: nothing new is published'; }
 check 'one whose policy is fail: exit status 1' drift_fail
