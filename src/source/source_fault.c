@@ -108,11 +108,14 @@ struct source *source_fault_open(struct source *inner, int fail_at, enum rc rc)
 	*f = (struct source_fault){
 		.base.ops = &f->ops,
 		.ops = { .scheme = source_scheme(inner), .live = source_is_live(inner), .playlists = fault_playlists, .snapshots = fault_snapshots,
-		         .fetch = fault_fetch, .taken = fault_taken, .order = fault_order, .broken = fault_broken, .close = fault_close },
+		         .fetch = fault_fetch, .close = fault_close },
 		.inner = inner,
 		.fail_at = fail_at,
 		.rc = rc,
 	};
+	f->ops.taken = inner->ops->taken ? fault_taken : NULL; /* what the source inside does not do cannot fail */
+	f->ops.order = inner->ops->order ? fault_order : NULL;
+	f->ops.broken = inner->ops->broken ? fault_broken : NULL;
 	return &f->base;
 }
 
