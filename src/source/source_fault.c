@@ -105,17 +105,14 @@ static void fault_close(struct source *s)
 struct source *source_fault_open(struct source *inner, int fail_at, enum rc rc)
 {
 	struct source_fault *f = mem_alloc(sizeof *f);
-	*f = (struct source_fault){
-		.base.ops = &f->ops,
-		.ops = { .scheme = source_scheme(inner), .live = source_is_live(inner), .playlists = fault_playlists, .snapshots = fault_snapshots,
-		         .fetch = fault_fetch, .close = fault_close },
-		.inner = inner,
-		.fail_at = fail_at,
-		.rc = rc,
-	};
-	f->ops.taken = inner->ops->taken ? fault_taken : NULL; /* what the source inside does not do cannot fail */
-	f->ops.order = inner->ops->order ? fault_order : NULL;
-	f->ops.broken = inner->ops->broken ? fault_broken : NULL;
+	*f = (struct source_fault){ .base.ops = &f->ops, .ops = *inner->ops, .inner = inner, .fail_at = fail_at, .rc = rc };
+	f->ops.playlists = fault_playlists;
+	f->ops.snapshots = fault_snapshots;
+	f->ops.fetch = fault_fetch;
+	f->ops.taken = f->ops.taken ? fault_taken : NULL; /* what the source inside does not do cannot fail */
+	f->ops.order = f->ops.order ? fault_order : NULL;
+	f->ops.broken = f->ops.broken ? fault_broken : NULL;
+	f->ops.close = fault_close;
 	return &f->base;
 }
 
