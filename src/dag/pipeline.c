@@ -75,22 +75,27 @@ void pipeline_free(struct pipeline *p)
 	mem_free(p);
 }
 
-static void say_waiting(const char *holder, void *ctx UNUSED)
+static void say_waiting(const char *holder, void *what)
 {
-	log_info("lock", "waiting for another build on this home: %s", holder);
+	log_info("lock", "waiting for another %s on this home: %s", (const char *) what, holder);
+}
+
+/* The file `name` of the home. */
+static enum rc hold(struct pipeline *p, const char *name, char *what, struct file_lock **out, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
+	struct time_text now = time_rfc3339(clock_now_ms(p->o->clock) / 1000);
+	struct slice path = arena_printf(&scratch, "%s/%s", p->o->home, name);
+	struct slice note = arena_printf(&scratch, "run %s, process %d, since %s", p->o->run_id, (int) getpid(), now.s);
+	enum rc rc = file_lock(path.ptr, note.ptr, p->o->lock_wait_ms, p->o->clock, p->o->stop, say_waiting, what, out, err);
+	bool stopped = p->o->stop && *p->o->stop;
+	return rc == RC_RETRY && !stopped ? RC_FATAL : rc; /* lock_wait_s is the whole patience: no further tries */
 }
 
 enum rc pipeline_hold(struct pipeline *p, struct err *err)
 {
-	if (p->lock)
-		return RC_OK;
-	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
-	struct time_text now = time_rfc3339(clock_now_ms(p->o->clock) / 1000);
-	struct slice path = arena_printf(&scratch, "%s/lock", p->o->home);
-	struct slice note = arena_printf(&scratch, "run %s, process %d, since %s", p->o->run_id, (int) getpid(), now.s);
-	enum rc rc = file_lock(path.ptr, note.ptr, p->o->lock_wait_ms, p->o->clock, p->o->stop, say_waiting, NULL, &p->lock, err);
-	bool stopped = p->o->stop && *p->o->stop;
-	return rc == RC_RETRY && !stopped ? RC_FATAL : rc; /* lock_wait_s is the whole patience: no further tries */
+	char build[] = "build";
+	return p->lock ? RC_OK : hold(p, "lock", build, &p->lock, err);
 }
 
 static void on_step(void *ctx, size_t done, size_t total)
@@ -130,6 +135,10 @@ static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struc
 	TRY(ports->source(ports->ctx, &eo.source, err));
 	TRY(ports->bus(ports->ctx, &eo.bus, err));
 	TRY(ports->store(ports->ctx, &eo.store, err));
+	CLEANUP(file_unlockp) struct file_lock *alone = NULL; /* one request at a time, and one cursor a playlist */
+	char live[] = "run that reads a live source";
+	if (source_is_live(eo.source))
+		TRY(hold(p, "live.lock", live, &alone, err));
 	int64_t requests = metric_get(METRIC_spotify_requests);
 	TRY(extract_run(&eo, &r, err));
 	requests = metric_get(METRIC_spotify_requests) - requests;

@@ -2,7 +2,8 @@
  *
  * Each stage is idempotent: its effects are named by their inputs, so doing it twice is doing it once, and a stage with nothing
  * new costs a listing.  bronze to publish build the home and hold its lock (home/lock) from the first of them until
- * pipeline_release(); who has to wait says for whom.  extract and ingest need no lock. */
+ * pipeline_release(); who has to wait says for whom.  extract holds another one, home/live.lock, while it reads a live source;
+ * ingest needs none. */
 #ifndef DAG_PIPELINE_H
 #define DAG_PIPELINE_H
 

@@ -144,13 +144,19 @@ struct world;
 struct source *source_world_open(struct world *world, size_t limit);
 
 /* What a live source remembers between runs, wherever the next one runs: small bodies by name (raw/source_memory.h keeps them
- * in the store), and what earlier snapshots hold. */
+ * in the store), and what earlier snapshots hold.  Never RC_RETRY, which means something else of a live source: what the store
+ * would try again is RC_FATAL here. */
+#define MEMORY_NO_VERSION 0
 struct source_memory {
 	void *ctx;
-	/* SLICE_NULL when there is none. */
-	enum rc (*get)(void *ctx, const char *name, struct arena *arena, struct slice *out, struct err *err);
-	enum rc (*put)(void *ctx, const char *name, struct slice body, struct err *err); /* durable */
+	/* SLICE_NULL and MEMORY_NO_VERSION when there is none; out_version may be NULL. */
+	enum rc (*get)(void *ctx, const char *name, struct arena *arena, struct slice *out, int64_t *out_version, struct err *err);
+	/* Durable.  *version is the one expected there, and afterwards the new one; RC_REJECT when another stands there: somebody else
+	 * has written it.  NULL: whatever stands there. */
+	enum rc (*put)(void *ctx, const char *name, struct slice body, int64_t *version, struct err *err);
 	enum rc (*forget)(void *ctx, const char *name, struct err *err);
+	/* All whose name starts with `prefix`, but `except`. */
+	enum rc (*forget_all)(void *ctx, const char *prefix, const char *except, struct err *err);
 	/* The second a snapshot of the playlist may bear: now, or one more than the last. */
 	enum rc (*next_at)(void *ctx, struct slice playlist_id, int64_t now_s, int64_t *out_at, struct err *err);
 	/* The body of an object of an earlier snapshot; RC_NOT_FOUND when it is gone or has other bytes. */

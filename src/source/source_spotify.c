@@ -9,6 +9,8 @@
 #include "source/spotify_take.h"
 
 #define ID_BYTES_MAX 64
+#define CLOCK_SLACK_S 60 /* clocks are set back a little now and then */
+#define DAY_S 86400
 
 struct source_spotify {
 	struct source base;
@@ -105,7 +107,7 @@ static enum rc spotify_playlists(struct source *s, struct arena *arena, struct s
 static bool in_time(const struct source_spotify *s, const struct cursor *c)
 {
 	int64_t age_s = now_s(s) - c->snapshot_at;
-	return age_s >= 0 && age_s < RESUME_S && strcmp(c->settings, s->settings) == 0;
+	return age_s > -CLOCK_SLACK_S && age_s < RESUME_S && strcmp(c->settings, s->settings) == 0;
 }
 
 /* Is there a snapshot that an earlier run could not finish, and is it still the playlist's?  It costs a request to know. */
@@ -117,7 +119,7 @@ static enum rc resume(struct source_spotify *s, bool *out_resumed, struct err *e
 	*out_resumed = false;
 	TRY(cursor_load(&s->o.memory, id, CURSOR_FILE, c, &found, err));
 	if (!found)
-		return RC_OK;
+		return c->version ? cursor_forget(&s->o.memory, id, err) : RC_OK;
 	*out_resumed = in_time(s, c);
 	if (*out_resumed && !c->whole) {
 		enum rc rc = take_check(&s->take, out_resumed, err);
@@ -132,7 +134,7 @@ static enum rc resume(struct source_spotify *s, bool *out_resumed, struct err *e
 	}
 	log_info("spotify", "%.*s: the unfinished snapshot of %s is dropped: %s", SLICE_FMT(id), time_rfc3339(c->snapshot_at).s,
 	         in_time(s, c) ? "the playlist has changed" : "it is too old, or the settings are others");
-	return cursor_forget(&s->o.memory, id, c->page_count, err);
+	return cursor_forget(&s->o.memory, id, err);
 }
 
 static enum rc find_moment(struct source_spotify *s, struct slice id, int64_t *out_at, struct err *err)
@@ -143,6 +145,9 @@ static enum rc find_moment(struct source_spotify *s, struct slice id, int64_t *o
 	if (!resumed) {
 		int64_t at;
 		TRY(s->o.memory.next_at(s->o.memory.ctx, id, now_s(s), &at, err));
+		if (at - now_s(s) > DAY_S)
+			log_warn("spotify", "%.*s: the snapshot before this one is of %s, so this one is a second later: is this machine's clock right?",
+			         SLICE_FMT(id), time_rfc3339(at - 1).s);
 		take_begin(&s->take, at, s->settings);
 	}
 	*out_at = s->take.cursor.snapshot_at;
@@ -158,9 +163,9 @@ static enum rc spotify_snapshots(struct source *base, struct slice id, struct ar
 		return err_set(err, RC_REJECT, "'%.*s' is no playlist id of Spotify's", SLICE_FMT(id));
 	TRY(load(s, err));
 	spotify_next_playlist(s->o.api);
-	if (spotify_state_playlist(&s->state, id)->done) {
+	if (spotify_state_find(&s->state, id)->done) {
 		log_info("spotify", "%.*s: taken at %s, by the run that was deferred", SLICE_FMT(id),
-		         time_rfc3339(spotify_state_playlist(&s->state, id)->last_s).s);
+		         time_rfc3339(spotify_state_find(&s->state, id)->last_s).s);
 		return RC_OK;
 	}
 	enum rc rc = spotify_allowed(s->o.api, &why);
@@ -187,18 +192,23 @@ static enum rc spotify_fetch(struct source *base, struct slice id, int64_t snaps
 }
 
 /* The pages lie in raw from now on: what was kept to go on with may go, and the ETags are worth remembering. */
-static enum rc spotify_taken(struct source *base, struct slice id, int64_t snapshot_at, struct err *err)
+static enum rc spotify_taken(struct source *base, struct slice id, int64_t snapshot_at, struct err *err UNUSED)
 {
 	struct source_spotify *s = spotify_of(base);
 	bool is_ours = s->has_take && slice_eq(s->take.playlist_id, id) && s->take.cursor.snapshot_at == snapshot_at;
 	if (!is_ours)
 		return RC_OK;
-	TRY(cursor_save(&s->o.memory, id, CURSOR_ETAGS, &s->take.cursor, err));
-	if (s->take.cursor.page_count > 1)
-		TRY(cursor_forget(&s->o.memory, id, s->take.cursor.page_count, err));
+	struct err why = { 0 };
+	enum rc rc = cursor_save_etags(&s->o.memory, id, &s->take.cursor, &why);
+	if (rc == RC_OK && s->take.cursor.version)
+		rc = cursor_forget(&s->o.memory, id, &why);
 	spotify_state_take(&s->state, s->take.playlist_id, snapshot_at);
 	drop_take(s);
-	return s->state.round_s || s->state.endpoint == ENDPOINT_UNKNOWN ? spotify_state_save(&s->state, &s->o.memory, err) : RC_OK;
+	if (rc == RC_OK && (s->state.round_s || s->state.endpoint == ENDPOINT_UNKNOWN))
+		rc = spotify_state_save(&s->state, &s->o.memory, &why);
+	if (rc != RC_OK) /* the snapshot is taken all the same; the next one may ask for more than it needs */
+		log_warn("spotify", "what this run has learned cannot be remembered: %s", why.msg);
+	return RC_OK;
 }
 
 struct waiting {
@@ -225,7 +235,7 @@ static enum rc spotify_order(struct source *base, struct source_ids *inout, stru
 	TRY(load(s, err));
 	CLEANUP(mem_freep) struct waiting *list = mem_alloc_array(inout->count, sizeof *list);
 	for (size_t i = 0; i < inout->count; i++) {
-		const struct spotify_playlist *p = spotify_state_playlist(&s->state, inout->id[i]);
+		const struct spotify_playlist *p = spotify_state_find(&s->state, inout->id[i]);
 		list[i] = (struct waiting){ inout->id[i], p->owed, p->last_s, i };
 	}
 	qsort(list, inout->count, sizeof *list, by_wait);

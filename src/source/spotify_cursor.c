@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #define VERSION 1
+#define NAME_BYTES 160
 
 void cursor_init(struct cursor *c, int64_t snapshot_at, const char *settings)
 {
@@ -54,17 +55,43 @@ int64_t cursor_items(const struct cursor *c)
 	return items;
 }
 
-void cursor_name(struct slice playlist_id, const char *name, char out[static CURSOR_NAME_BYTES])
+/* "spotify/playlist_id=<id>/<name>" */
+static void name_of(struct slice playlist_id, const char *name, char out[static NAME_BYTES])
 {
-	int n = snprintf(out, CURSOR_NAME_BYTES, "spotify/playlist_id=%.*s/%s", SLICE_FMT(playlist_id), name);
-	assert(n > 0 && n < CURSOR_NAME_BYTES);
+	int n = snprintf(out, NAME_BYTES, "spotify/playlist_id=%.*s/%s", SLICE_FMT(playlist_id), name);
+	assert(n > 0 && n < NAME_BYTES);
 }
 
-void cursor_page_name(struct slice playlist_id, size_t page, char out[static CURSOR_NAME_BYTES])
+static void body_name(struct slice playlist_id, enum source_object kind, size_t page, const struct cursor_object *o,
+                      char out[static NAME_BYTES])
 {
-	char name[32];
-	(void) snprintf(name, sizeof name, "page-%05zu.json", page);
-	cursor_name(playlist_id, name, out);
+	char name[64];
+	if (kind == SOURCE_PAGE)
+		(void) snprintf(name, sizeof name, "page-%05zu.%.16s.json", page, o->sha256);
+	else
+		(void) snprintf(name, sizeof name, "playlist.%.16s.json", o->sha256);
+	name_of(playlist_id, name, out);
+}
+
+enum rc cursor_keep_body(const struct source_memory *m, struct slice playlist_id, enum source_object kind, size_t page,
+                         const struct cursor_object *o, struct slice body, struct err *err)
+{
+	char name[NAME_BYTES];
+	body_name(playlist_id, kind, page, o, name);
+	return m->put(m->ctx, name, body, NULL, err);
+}
+
+enum rc cursor_body(const struct source_memory *m, struct slice playlist_id, enum source_object kind, size_t page,
+                    const struct cursor_object *o, struct arena *arena, struct slice *out, struct err *err)
+{
+	char name[NAME_BYTES], sha256[HASH_HEX_BYTES];
+	body_name(playlist_id, kind, page, o, name);
+	TRY(m->get(m->ctx, name, arena, out, NULL, err));
+	hash_sha256_hex(out->ptr ? *out : SLICE(""), sha256);
+	if (out->ptr && strcmp(sha256, o->sha256) == 0)
+		return RC_OK;
+	*out = SLICE_NULL;
+	return err_set(err, RC_NOT_FOUND, "%s is gone or changed", name);
 }
 
 /* --- as JSON ------------------------------------------------------------------------------------------------ */
@@ -161,42 +188,54 @@ static bool from_json(const struct json *root, struct cursor *c)
 enum rc cursor_load(const struct source_memory *m, struct slice playlist_id, const char *name, struct cursor *out,
                     bool *out_found, struct err *err)
 {
-	char path[CURSOR_NAME_BYTES];
+	char path[NAME_BYTES];
 	CLEANUP(arena_done) struct arena arena = arena_new(CURSOR_BYTES_MAX);
 	CLEANUP(json_freep) struct json *root = NULL;
 	struct slice text;
 	cursor_init(out, 0, "");
 	*out_found = false;
-	cursor_name(playlist_id, name, path);
-	TRY(m->get(m->ctx, path, &arena, &text, err));
+	name_of(playlist_id, name, path);
+	TRY(m->get(m->ctx, path, &arena, &text, &out->version, err));
 	if (!text.ptr || 8 * text.len > CURSOR_BYTES_MAX || json_parse(text, &root, NULL) != RC_OK)
 		return RC_OK;
 	*out_found = from_json(root, out);
 	return RC_OK;
 }
 
-enum rc cursor_save(const struct source_memory *m, struct slice playlist_id, const char *name, const struct cursor *c,
-                    struct err *err)
+/* RC_REJECT: another version stands there. */
+static enum rc save(const struct source_memory *m, const char *path, const struct cursor *c, int64_t *version, struct err *err)
 {
-	char path[CURSOR_NAME_BYTES];
 	CLEANUP(buf_done) struct buf text = buf_new(CURSOR_BYTES_MAX / 8);
 	CLEANUP(json_freep) struct json *root = cursor_json(c);
-	cursor_name(playlist_id, name, path);
 	json_write(root, JSON_COMPACT, &text);
-	TRY(buf_ok(&text, path, err));
-	return m->put(m->ctx, path, buf_slice(&text), err);
+	if (buf_ok(&text, path, err) != RC_OK)
+		return RC_FATAL;
+	return m->put(m->ctx, path, buf_slice(&text), version, err);
 }
 
-enum rc cursor_forget(const struct source_memory *m, struct slice playlist_id, size_t pages, struct err *err)
+enum rc cursor_save(const struct source_memory *m, struct slice playlist_id, struct cursor *c, struct err *err)
 {
-	char path[CURSOR_NAME_BYTES];
-	cursor_name(playlist_id, CURSOR_FILE, path); /* first: pages without a cursor mean nothing */
+	char path[NAME_BYTES];
+	name_of(playlist_id, CURSOR_FILE, path);
+	enum rc rc = save(m, path, c, &c->version, err);
+	if (rc != RC_REJECT)
+		return rc;
+	return err_set(err, RC_RETRY, "another run reads playlist %.*s at the same time and is further: left to it", SLICE_FMT(playlist_id));
+}
+
+enum rc cursor_save_etags(const struct source_memory *m, struct slice playlist_id, const struct cursor *c, struct err *err)
+{
+	char path[NAME_BYTES];
+	name_of(playlist_id, CURSOR_ETAGS, path);
+	return save(m, path, c, NULL, err);
+}
+
+enum rc cursor_forget(const struct source_memory *m, struct slice playlist_id, struct err *err)
+{
+	char path[NAME_BYTES], prefix[NAME_BYTES];
+	name_of(playlist_id, CURSOR_FILE, path); /* first: bodies without a cursor mean nothing */
 	TRY(m->forget(m->ctx, path, err));
-	cursor_name(playlist_id, CURSOR_HEAD, path);
-	TRY(m->forget(m->ctx, path, err));
-	for (size_t i = 0; i < pages; i++) {
-		cursor_page_name(playlist_id, i, path);
-		TRY(m->forget(m->ctx, path, err));
-	}
-	return RC_OK;
+	name_of(playlist_id, CURSOR_ETAGS, path);
+	name_of(playlist_id, "", prefix);
+	return m->forget_all(m->ctx, prefix, path, err);
 }

@@ -13,7 +13,16 @@ void spotify_state_done(struct spotify_state *st)
 	*st = (struct spotify_state){ 0 };
 }
 
-struct spotify_playlist *spotify_state_playlist(struct spotify_state *st, struct slice id)
+const struct spotify_playlist *spotify_state_find(const struct spotify_state *st, struct slice id)
+{
+	static const struct spotify_playlist never;
+	for (size_t i = 0; i < st->count; i++)
+		if (slice_eq(st->playlist[i].id, id))
+			return &st->playlist[i];
+	return &never;
+}
+
+static struct spotify_playlist *playlist_of(struct spotify_state *st, struct slice id)
 {
 	for (size_t i = 0; i < st->count; i++)
 		if (slice_eq(st->playlist[i].id, id))
@@ -48,7 +57,7 @@ static bool in_round(const struct spotify_state *st, int64_t now_s)
 
 void spotify_state_take(struct spotify_state *st, struct slice id, int64_t snapshot_at)
 {
-	struct spotify_playlist *p = spotify_state_playlist(st, id);
+	struct spotify_playlist *p = playlist_of(st, id);
 	p->last_s = snapshot_at;
 	p->taken = true;
 	p->owed = false;
@@ -59,7 +68,7 @@ void spotify_state_take(struct spotify_state *st, struct slice id, int64_t snaps
 
 void spotify_state_give_up(struct spotify_state *st, struct slice id)
 {
-	struct spotify_playlist *p = spotify_state_playlist(st, id);
+	struct spotify_playlist *p = playlist_of(st, id);
 	if (!p->owed)
 		return;
 	p->owed = false;
@@ -72,7 +81,7 @@ void spotify_state_owe(struct spotify_state *st, struct slice id, int64_t now_s)
 {
 	if (!st->round_s)
 		st->round_s = now_s;
-	spotify_state_playlist(st, id)->owed = true;
+	playlist_of(st, id)->owed = true;
 	st->changed = true;
 }
 
@@ -102,7 +111,7 @@ static void from_json(struct spotify_state *st, const struct json *root)
 		struct slice id = json_get_string(j, "id");
 		if (!id.len)
 			continue;
-		struct spotify_playlist *p = spotify_state_playlist(st, id);
+		struct spotify_playlist *p = playlist_of(st, id);
 		p->last_s = json_get_integer(j, "last_s", 0);
 		(void) json_bool(json_get(j, "taken"), &p->taken);
 		(void) json_bool(json_get(j, "owed"), &p->owed);
@@ -117,7 +126,7 @@ enum rc spotify_state_load(struct spotify_state *st, const struct source_memory 
 	struct slice text;
 	*st = (struct spotify_state){ .arena = arena_new(BYTES_MAX), .why = SLICE("") };
 	(void) snprintf(st->name, sizeof st->name, "spotify/app-%.16s.json", app_hash_hex);
-	TRY(m->get(m->ctx, st->name, &arena, &text, err));
+	TRY(m->get(m->ctx, st->name, &arena, &text, NULL, err));
 	if (text.ptr && json_parse(text, &root, NULL) == RC_OK)
 		from_json(st, root);
 	bool going_on = in_round(st, now_s);
@@ -153,7 +162,7 @@ enum rc spotify_state_save(struct spotify_state *st, const struct source_memory 
 	json_set(root, "playlists", list);
 	json_write(root, JSON_COMPACT, &text);
 	TRY(buf_ok(&text, st->name, err));
-	TRY(m->put(m->ctx, st->name, buf_slice(&text), err));
+	TRY(m->put(m->ctx, st->name, buf_slice(&text), NULL, err));
 	st->changed = false;
 	return RC_OK;
 }

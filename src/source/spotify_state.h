@@ -33,7 +33,8 @@ MUST_USE enum rc spotify_state_load(struct spotify_state *st, const struct sourc
 MUST_USE enum rc spotify_state_save(struct spotify_state *st, const struct source_memory *m, struct err *err);
 void spotify_state_done(struct spotify_state *st);
 
-struct spotify_playlist *spotify_state_playlist(struct spotify_state *st, struct slice id); /* made when missing */
+/* Zeros, with no id, when nothing is known of it. */
+const struct spotify_playlist *spotify_state_find(const struct spotify_state *st, struct slice id);
 void spotify_state_take(struct spotify_state *st, struct slice id, int64_t snapshot_at);
 /* Refused: it is not owed any more. */
 void spotify_state_give_up(struct spotify_state *st, struct slice id);

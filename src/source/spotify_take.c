@@ -1,5 +1,6 @@
 #include "source/spotify_take.h"
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "source/spotify_ask.h"
 
@@ -30,16 +31,8 @@ static void use_head(struct take *t, const struct head_answer *a)
 
 static enum rc load_head(struct take *t, struct err *err)
 {
-	const struct source_memory *m = &t->o->memory;
-	char name[CURSOR_NAME_BYTES], sha256[HASH_HEX_BYTES];
 	arena_reset(&t->bodies);
-	cursor_name(t->playlist_id, CURSOR_HEAD, name);
-	TRY(m->get(m->ctx, name, &t->bodies, &t->head, err));
-	hash_sha256_hex(t->head.ptr ? t->head : SLICE(""), sha256);
-	if (t->head.ptr && strcmp(sha256, t->cursor.head.sha256) == 0)
-		return RC_OK;
-	t->head = SLICE_NULL;
-	return err_set(err, RC_NOT_FOUND, "%s is gone", name);
+	return cursor_body(&t->o->memory, t->playlist_id, SOURCE_PLAYLIST, 0, &t->cursor.head, &t->bodies, &t->head, err);
 }
 
 enum rc take_check(struct take *t, bool *out_same, struct err *err)
@@ -47,8 +40,9 @@ enum rc take_check(struct take *t, bool *out_same, struct err *err)
 	CLEANUP(arena_done) struct arena arena = arena_new(4 * t->o->page_limit_bytes + ASK_URL_BYTES);
 	struct head_answer a;
 	*out_same = false;
-	if (!t->cursor.has_head || load_head(t, NULL) != RC_OK)
-		return RC_OK;
+	enum rc rc = t->cursor.has_head ? load_head(t, err) : RC_NOT_FOUND;
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
 	TRY(ask_head(t, false, &arena, &a, err));
 	*out_same = head_is_same(&t->cursor, &a.head);
 	if (*out_same)
@@ -65,7 +59,8 @@ enum rc take_check(struct take *t, bool *out_same, struct err *err)
 struct page_wanted {
 	const struct take *t;
 	struct slice url;
-	int64_t offset_min, items_before;
+	int64_t offset_min, items_before; /* offset_min is exact where the address says so */
+	bool offset_exact;
 	struct paging paging;
 	struct arena scratch;
 };
@@ -83,6 +78,31 @@ static bool leads_nowhere(const struct page_wanted *w, const struct paging *p)
 	return p->next.ptr && (slice_eq(p->next, w->url) || p->items == 0);
 }
 
+static bool url_offset(struct slice url, int64_t *out)
+{
+	size_t at = slice_find(url, '?', 0);
+	while (at < url.len) {
+		size_t end = slice_find(url, '&', at + 1);
+		struct slice pair = slice_sub(url, at + 1, end - at - 1), name = SLICE("offset=");
+		if (slice_starts(pair, name))
+			return slice_to_int(slice_sub(pair, name.len, pair.len - name.len), out);
+		at = end;
+	}
+	return false;
+}
+
+/* What `offset` of the address says; without one, somewhere behind the last page. */
+static void want_offset(struct page_wanted *w, const struct cursor *c)
+{
+	int64_t offset;
+	w->offset_min = c->page_count ? c->page[c->page_count - 1].offset + 1 : 0;
+	w->offset_exact = c->page_count == 0;
+	if (!url_offset(w->url, &offset) || offset < w->offset_min)
+		return;
+	w->offset_min = offset;
+	w->offset_exact = true;
+}
+
 static bool page_fits(void *ctx, struct slice body, struct err *why)
 {
 	struct page_wanted *w = ctx;
@@ -90,9 +110,9 @@ static bool page_fits(void *ctx, struct slice body, struct err *why)
 	if (!arena_fits(&w->scratch, body.len + 1) || paging_read(body, &w->scratch, &w->paging, why) != RC_OK)
 		return false;
 	const struct paging *p = &w->paging;
-	if (p->offset < w->offset_min) {
-		(void) err_set(why, RC_REJECT, "the page begins at offset %lld, one from %lld on was asked for", (long long) p->offset,
-		               (long long) w->offset_min);
+	if (p->offset < w->offset_min || (w->offset_exact && p->offset > w->offset_min)) {
+		(void) err_set(why, RC_REJECT, "the page begins at offset %lld, one %s %lld was asked for", (long long) p->offset,
+		               w->offset_exact ? "at" : "after", (long long) w->offset_min - !w->offset_exact);
 		return false;
 	}
 	if (leads_nowhere(w, p) && !is_end(w, p)) {
@@ -100,23 +120,6 @@ static bool page_fits(void *ctx, struct slice body, struct err *why)
 		return false;
 	}
 	return true;
-}
-
-/* The whole answer is kept: in memory while it may be the only page, else beside the cursor. */
-static enum rc keep_page(struct take *t, size_t i, struct slice body, struct err *err)
-{
-	const struct source_memory *m = &t->o->memory;
-	char name[CURSOR_NAME_BYTES];
-	cursor_page_name(t->playlist_id, i, name);
-	return m->put(m->ctx, name, body, err);
-}
-
-static enum rc keep_head(struct take *t, struct err *err)
-{
-	const struct source_memory *m = &t->o->memory;
-	char name[CURSOR_NAME_BYTES];
-	cursor_name(t->playlist_id, CURSOR_HEAD, name);
-	return m->put(m->ctx, name, t->head, err);
 }
 
 static void note_total(struct take *t, const struct paging *p, bool *out_changed)
@@ -131,6 +134,16 @@ static void note_total(struct take *t, const struct paging *p, bool *out_changed
 	c->has_total = true;
 }
 
+/* The whole answer is kept: in memory while it may be the only page, else beside the cursor. */
+static enum rc keep_page(struct take *t, size_t i, const struct cursor_object *o, struct slice body, struct err *err)
+{
+	const struct source_memory *m = &t->o->memory;
+	if (i == 0)
+		TRY(cursor_keep_body(m, t->playlist_id, SOURCE_PLAYLIST, 0, &t->cursor.head, t->head, err));
+	TRY(cursor_keep_body(m, t->playlist_id, SOURCE_PAGE, i, o, body, err));
+	return cursor_save(m, t->playlist_id, &t->cursor, err);
+}
+
 /* Reads the page at `url`, keeps it, and sets the cursor on the next one. */
 static enum rc read_page(struct take *t, struct slice url, bool known, bool *out_changed, struct err *err)
 {
@@ -139,12 +152,12 @@ static enum rc read_page(struct take *t, struct slice url, bool known, bool *out
 	struct page_wanted w = {
 		.t = t,
 		.url = url,
-		.offset_min = c->page_count ? c->page[c->page_count - 1].offset + 1 : 0,
 		.items_before = cursor_items(c),
 		.scratch = arena_new(t->o->page_limit_bytes + ASK_URL_BYTES),
 	};
 	struct slice body;
 	struct cursor_object o;
+	want_offset(&w, c);
 	enum rc rc = ask(t, url, known, page_fits, &w, &arena, &body, &o, err); /* w.paging is that of `body` */
 	bool nowhere = rc == RC_OK && leads_nowhere(&w, &w.paging);
 	struct slice next = rc == RC_OK && !nowhere && w.paging.next.ptr ? arena_copy(&c->arena, w.paging.next) : SLICE_NULL;
@@ -165,10 +178,7 @@ static enum rc read_page(struct take *t, struct slice url, bool known, bool *out
 		t->only_page = arena_copy(&t->bodies, body);
 		return RC_OK;
 	}
-	if (i == 0)
-		TRY(keep_head(t, err));
-	TRY(keep_page(t, i, body, err));
-	return cursor_save(&t->o->memory, t->playlist_id, CURSOR_FILE, c, err);
+	return keep_page(t, i, &o, body, err);
 }
 
 static bool other_may_answer(enum rc rc)
@@ -215,9 +225,34 @@ static enum rc read_pages(struct take *t, bool may_retake, bool *out_changed, st
 	return RC_OK;
 }
 
-static void warn_changed(struct take *t)
+/* Of all pages and the total: what two takes of a playlist that stood still have in common. */
+static void hash_pages(const struct cursor *c, char out[static HASH_HEX_BYTES])
+{
+	CLEANUP(buf_done) struct buf text = buf_new(CURSOR_BYTES_MAX);
+	buf_addf(&text, "%lld\n", c->has_total ? (long long) c->total : -1);
+	for (size_t i = 0; i < c->page_count; i++)
+		buf_addf(&text, "%s\n", c->page[i].sha256);
+	hash_sha256_hex(buf_slice(&text), out);
+}
+
+/* Spotify's own lists may have another snapshot_id with each request (the public playlist archive found that out): when the pages
+ * are those of the take before, a further take would show the same. */
+static bool stood_still(struct take *t)
+{
+	char pages[HASH_HEX_BYTES];
+	hash_pages(&t->cursor, pages);
+	bool same = strcmp(pages, t->pages_before) == 0;
+	memcpy(t->pages_before, pages, sizeof pages);
+	return same;
+}
+
+static void warn_changed(struct take *t, bool still)
 {
 	char text[200];
+	if (still) {
+		cursor_warn(&t->cursor, "snapshot_id changes with each request; two takes in a row hold the same pages");
+		return;
+	}
 	(void) snprintf(text, sizeof text, "the playlist changed while it was read, %lld times in a row: these pages may not fit together",
 	                (long long) t->cursor.takes);
 	cursor_warn(&t->cursor, text);
@@ -241,7 +276,7 @@ static enum rc read_once(struct take *t, bool *out_again, struct err *err)
 {
 	struct cursor *c = &t->cursor;
 	CLEANUP(arena_done) struct arena arena = arena_new(4 * t->o->page_limit_bytes + ASK_URL_BYTES);
-	bool changed = false, may_retake = c->takes <= t->o->retakes_max;
+	bool changed = false, still = false, may_retake = c->takes <= t->o->retakes_max;
 	struct head_answer a, after = { 0 };
 	struct playlist_head head;
 	*out_again = false;
@@ -262,7 +297,10 @@ static enum rc read_once(struct take *t, bool *out_again, struct err *err)
 	TRY(read_pages(t, may_retake, &changed, err));
 	if (c->page_count > 1 && !(changed && may_retake)) {
 		TRY(ask_head(t, true, &arena, &after, err));
+		bool same_total = !changed && (!c->has_total || !after.head.has_total || c->total == after.head.total);
 		changed = changed || !head_is_same(c, &after.head);
+		still = changed && stood_still(t) && same_total;
+		may_retake = may_retake && !still;
 		if (changed && !may_retake && after.head.snapshot_id.ptr)
 			c->last_id = arena_copy(&c->arena, after.head.snapshot_id);
 	}
@@ -275,9 +313,9 @@ static enum rc read_once(struct take *t, bool *out_again, struct err *err)
 		return RC_OK;
 	}
 	if (changed)
-		warn_changed(t);
+		warn_changed(t, still);
 	c->whole = true;
-	return c->page_count > 1 ? cursor_save(&t->o->memory, t->playlist_id, CURSOR_FILE, c, err) : RC_OK;
+	return c->page_count > 1 ? cursor_save(&t->o->memory, t->playlist_id, c, err) : RC_OK;
 }
 
 enum rc take_read(struct take *t, struct err *err)
@@ -293,18 +331,16 @@ enum rc take_read(struct take *t, struct err *err)
 static enum rc kept_page(struct take *t, size_t i, struct arena *arena, struct slice *out, struct err *err)
 {
 	const struct source_memory *m = &t->o->memory;
-	char name[CURSOR_NAME_BYTES], sha256[HASH_HEX_BYTES];
 	if (i == 0 && t->cursor.page_count == 1 && t->only_page.ptr) {
 		*out = t->only_page;
 		return RC_OK;
 	}
-	cursor_page_name(t->playlist_id, i, name);
-	TRY(m->get(m->ctx, name, arena, out, err));
-	hash_sha256_hex(out->ptr ? *out : SLICE(""), sha256);
-	if (out->ptr && strcmp(sha256, t->cursor.page[i].sha256) == 0)
-		return RC_OK;
-	TRY(cursor_forget(m, t->playlist_id, t->cursor.page_count, err));
-	return err_set(err, RC_RETRY, "%s is gone or changed: the snapshot is taken anew by the next run", name);
+	struct err why = { 0 };
+	enum rc rc = cursor_body(m, t->playlist_id, SOURCE_PAGE, i, &t->cursor.page[i], arena, out, &why);
+	if (rc != RC_NOT_FOUND)
+		return rc == RC_OK ? RC_OK : err_set(err, rc, "%s", why.msg);
+	TRY(cursor_forget(m, t->playlist_id, err));
+	return err_set(err, RC_RETRY, "%s: the snapshot is taken anew by the next run", why.msg);
 }
 
 enum rc take_hand_out(struct take *t, const struct source_sink *sink, struct err *err)

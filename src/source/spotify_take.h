@@ -18,6 +18,7 @@ struct take {
 	struct slice head, only_page;
 	struct slice checked;         /* what take_check() saw of a playlist that has changed: the head of the next take */
 	struct cursor_object checked_object;
+	char pages_before[HASH_HEX_BYTES]; /* of the take before: "" for none */
 	enum answer_kind answer;      /* of the last request */
 };
 void take_done(struct take *t);
