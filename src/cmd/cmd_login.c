@@ -191,6 +191,11 @@ static int run(struct app *app, const struct args *args UNUSED, struct err *err)
 		               "developer.spotify.com/dashboard makes one");
 		return EXIT_USAGE;
 	}
+	const char *given = getenv("SARGAM_SPOTIFY_REFRESH_TOKEN");
+	if (given && *given) {
+		(void) err_set(err, RC_FATAL, "login: SARGAM_SPOTIFY_REFRESH_TOKEN is set and would be used instead of this login: unset it first");
+		return EXIT_USAGE;
+	}
 	enum rc rc = file_mkdirs(app_home(app), err);
 	if (rc == RC_OK)
 		rc = log_in(app, client, err);

@@ -6,30 +6,26 @@
 #include "base/time.h"
 #include "cmd/spotify_client.h"
 #include "io/file.h"
+#include "raw/source_memory.h"
+#include "source/spotify_state.h"
 #include "spotify/account.h"
 
 #define BYTES ((size_t) 16 << 20)
 #define LOGIN_DAYS 180 /* developer.spotify.com/blog, 2026-06-18: a login ends six months after the authorization */
 #define LOGIN_WARN_DAYS 14
 
-/* What the live source remembers (source/spotify_state.h): the latest moment before which nothing may be asked. */
-static int64_t not_before_ms(struct doctor *d)
+/* What the live source remembers of this app: the moment before which nothing may be asked, 0 when there is none. */
+static int64_t not_before_ms(struct doctor *d, const char *client_id)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(BYTES);
-	struct file_names names = { 0 };
-	int64_t latest = 0;
-	struct slice folder = arena_printf(&arena, "%s/pending/spotify", doctor_store_dir(d));
-	if (file_list(folder.ptr, &arena, &names, NULL) != RC_OK)
+	CLEANUP(json_freep) struct json *root = NULL;
+	char name[SPOTIFY_STATE_NAME_BYTES];
+	struct slice text;
+	spotify_state_name(app_config(d->app)->spotify_api_url, client_id, name);
+	struct slice path = arena_printf(&arena, "%s/" PENDING_PREFIX "%s", doctor_store_dir(d), name);
+	if (file_read(path.ptr, BYTES / 4, &arena, &text, NULL) != RC_OK || json_parse(text, &root, NULL) != RC_OK)
 		return 0;
-	for (size_t i = 0; i < names.count; i++) {
-		CLEANUP(json_freep) struct json *root = NULL;
-		struct slice text, path = arena_printf(&arena, "%s/%s", folder.ptr, names.name[i]);
-		if (names.is_dir[i] || file_read(path.ptr, BYTES / 4, &arena, &text, NULL) != RC_OK || json_parse(text, &root, NULL) != RC_OK)
-			continue;
-		int64_t ms = json_get_integer(root, "not_before_ms", 0);
-		latest = ms > latest ? ms : latest;
-	}
-	return latest;
+	return json_get_integer(root, "not_before_ms", 0);
 }
 
 static void say_login(struct doctor *d, const struct token_facts *facts)
@@ -78,7 +74,7 @@ void doctor_spotify(struct doctor *d)
 		return;
 	}
 	say_login(d, &facts);
-	int64_t wait_ms = not_before_ms(d) - clock_now_ms(app_clock(d->app));
+	int64_t wait_ms = not_before_ms(d, facts.client_id) - clock_now_ms(app_clock(d->app));
 	if (wait_ms > 0)
 		doctor_say(d, DOCTOR_WARN, "spotify", "asked for patience: no request before %s",
 		           time_rfc3339((clock_now_ms(app_clock(d->app)) + wait_ms) / 1000).s);

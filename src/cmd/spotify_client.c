@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "gen/version.h"
+#include "io/process.h"
 
 #define CONNECT_MS_MAX 10000
 #define PATH_BYTES 4200
@@ -65,6 +66,7 @@ enum rc spotify_client_open(struct app *app, struct spotify_client **out, struct
 	const struct config *c = app_config(app);
 	char file[PATH_BYTES];
 	*out = NULL;
+	process_no_core();
 	TRY(check_settings(c, err));
 	const struct http_options http = {
 		.connect_timeout_ms = c->spotify_timeout_s * 1000 < CONNECT_MS_MAX ? c->spotify_timeout_s * 1000 : CONNECT_MS_MAX,

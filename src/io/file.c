@@ -234,6 +234,11 @@ enum rc file_replace_secret(const char *path, struct slice bytes, struct err *er
 	return replace(path, bytes, true, err);
 }
 
+enum rc file_make_private(const char *path, struct err *err)
+{
+	return chmod(path, S_IRUSR | S_IWUSR) == 0 ? RC_OK : err_errno(err, errno, "cannot make %s private", path);
+}
+
 enum rc file_create(const char *path, struct slice bytes, bool *out_created, struct err *err)
 {
 	CLEANUP(file_temp_done) struct file_temp temp = { 0 };

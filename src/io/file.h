@@ -27,6 +27,8 @@ MUST_USE enum rc file_read_info(const char *path, size_t limit_bytes, struct are
 MUST_USE enum rc file_replace(const char *path, struct slice bytes, struct err *err);
 /* The same for a secret: mode 0600 before the first byte is written. */
 MUST_USE enum rc file_replace_secret(const char *path, struct slice bytes, struct err *err);
+/* Mode 0600, whatever it was; the bytes stay as they are. */
+MUST_USE enum rc file_make_private(const char *path, struct err *err);
 /* Durable creation (the name that was there before is durable then, too); *out_created = false and RC_OK when the name is taken (whatever its bytes are). */
 MUST_USE enum rc file_create(const char *path, struct slice bytes, bool *out_created, struct err *err);
 /* Move a finished file into place, replacing.  `durable`: fsync the file before and the folder after (else only the

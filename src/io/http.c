@@ -153,6 +153,15 @@ static struct curl_slist *make_headers(const struct http_request *rq)
 	return list;
 }
 
+static bool is_loopback(const char *url)
+{
+	static const char *const start[] = { "http://127.0.0.1:", "http://127.0.0.1/", "http://localhost:", "http://localhost/", "http://[::1]" };
+	for (size_t i = 0; i < COUNT_OF(start); i++)
+		if (strncmp(url, start[i], strlen(start[i])) == 0)
+			return true;
+	return false;
+}
+
 static void set_up(struct exchange *x, const struct http_request *rq, struct curl_slist *headers, char *detail)
 {
 	CURL *c = x->http->curl;
@@ -167,6 +176,8 @@ static void set_up(struct exchange *x, const struct http_request *rq, struct cur
 	(void) curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long) o->connect_timeout_ms);
 	(void) curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long) o->timeout_ms);
 	(void) curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	if (is_loopback(rq->url)) /* no proxy of the environment leads to this machine */
+		(void) curl_easy_setopt(c, CURLOPT_PROXY, "");
 	(void) curl_easy_setopt(c, CURLOPT_ERRORBUFFER, detail);
 	(void) curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	(void) curl_easy_setopt(c, CURLOPT_WRITEDATA, x);

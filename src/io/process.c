@@ -3,6 +3,7 @@
 #include "base/slice.h"
 
 #include <inttypes.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A file of /proc, at most size - 1 bytes; "" when it cannot be read. */
@@ -87,4 +88,10 @@ long process_pid(const char *name)
 	long pid;
 	uint64_t start;
 	return parse(name, boot, space, &pid, &start) ? pid : 0;
+}
+
+void process_no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+	(void) setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
 }

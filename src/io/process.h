@@ -16,6 +16,8 @@ struct process_name process_self(void);
 /* UNKNOWN: another container of this machine, or a name this system cannot judge. */
 enum process_life { PROCESS_ALIVE, PROCESS_DEAD, PROCESS_UNKNOWN };
 enum process_life process_look(const char *name);
+/* No core file of this process from now on: it holds what must not lie about on a disk. */
+void process_no_core(void);
 /* Its id, for messages; 0 when the name tells none. */
 long process_pid(const char *name);
 

@@ -38,17 +38,16 @@ static int64_t now_s(const struct source_spotify *s)
 
 static enum rc load(struct source_spotify *s, struct err *err)
 {
-	char app[HASH_HEX_BYTES];
+	char name[SPOTIFY_STATE_NAME_BYTES];
 	struct token_facts facts;
 	if (s->loaded)
 		return RC_OK;
 	TRY(token_facts(spotify_api_token(s->o.api), &facts, err));
 	CLEANUP(buf_done) struct buf text = buf_new(1 << 16);
-	buf_addf(&text, "%s\n%s", spotify_api_url(s->o.api), facts.client_id);
-	hash_sha256_hex(buf_slice(&text), app);
-	buf_addf(&text, "\n%s\n%s", s->market, s->o.only_fields ? "fields" : "full");
+	spotify_state_name(spotify_api_url(s->o.api), facts.client_id, name);
+	buf_addf(&text, "%s\n%s\n%s", name, s->market, s->o.only_fields ? "fields" : "full");
 	hash_sha256_hex(buf_slice(&text), s->settings);
-	TRY(spotify_state_load(&s->state, &s->o.memory, app, now_s(s), err));
+	TRY(spotify_state_load(&s->state, &s->o.memory, name, now_s(s), err));
 	s->loaded = true;
 	spotify_set_not_before(s->o.api, s->state.not_before_ms, s->state.why.ptr);
 	return RC_OK;

@@ -1,5 +1,7 @@
 #include "source/spotify_state.h"
 
+#include "base/buf.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -94,6 +96,15 @@ void spotify_state_set_not_before(struct spotify_state *st, int64_t ms, const ch
 	st->changed = true;
 }
 
+void spotify_state_name(const char *api_url, const char *client_id, char out[static SPOTIFY_STATE_NAME_BYTES])
+{
+	char hash[HASH_HEX_BYTES];
+	CLEANUP(buf_done) struct buf text = buf_new(1 << 16);
+	buf_addf(&text, "%s\n%s", api_url, client_id);
+	hash_sha256_hex(buf_slice(&text), hash);
+	(void) snprintf(out, SPOTIFY_STATE_NAME_BYTES, "spotify/app-%.16s.json", hash);
+}
+
 /* --- as JSON ------------------------------------------------------------------------------------------------ */
 
 static void from_json(struct spotify_state *st, const struct json *root)
@@ -118,14 +129,13 @@ static void from_json(struct spotify_state *st, const struct json *root)
 	}
 }
 
-enum rc spotify_state_load(struct spotify_state *st, const struct source_memory *m, const char *app_hash_hex, int64_t now_s,
-                           struct err *err)
+enum rc spotify_state_load(struct spotify_state *st, const struct source_memory *m, const char *name, int64_t now_s, struct err *err)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(BYTES_MAX);
 	CLEANUP(json_freep) struct json *root = NULL;
 	struct slice text;
 	*st = (struct spotify_state){ .arena = arena_new(BYTES_MAX), .why = SLICE("") };
-	(void) snprintf(st->name, sizeof st->name, "spotify/app-%.16s.json", app_hash_hex);
+	(void) snprintf(st->name, sizeof st->name, "%s", name);
 	TRY(m->get(m->ctx, st->name, &arena, &text, NULL, err));
 	if (text.ptr && json_parse(text, &root, NULL) == RC_OK)
 		from_json(st, root);

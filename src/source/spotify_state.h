@@ -8,6 +8,8 @@
 
 #define ROUND_S 3600 /* a deferred run is gone on with for so long */
 
+#define SPOTIFY_STATE_NAME_BYTES 64
+
 enum spotify_endpoint { ENDPOINT_UNKNOWN, ENDPOINT_ITEMS, ENDPOINT_TRACKS };
 struct spotify_playlist {
 	struct slice id;
@@ -17,7 +19,7 @@ struct spotify_playlist {
 };
 struct spotify_state {
 	struct arena arena;
-	char name[64];
+	char name[SPOTIFY_STATE_NAME_BYTES];
 	enum spotify_endpoint endpoint;
 	int64_t not_before_ms;   /* 0 = now */
 	struct slice why;
@@ -26,9 +28,11 @@ struct spotify_state {
 	size_t count, cap;
 	bool changed;
 };
+/* The object's name: of this app at this API. */
+void spotify_state_name(const char *api_url, const char *client_id, char out[static SPOTIFY_STATE_NAME_BYTES]);
 /* An object that cannot be read is taken for none. */
-MUST_USE enum rc spotify_state_load(struct spotify_state *st, const struct source_memory *m, const char *app_hash_hex,
-                                    int64_t now_s, struct err *err);
+MUST_USE enum rc spotify_state_load(struct spotify_state *st, const struct source_memory *m, const char *name, int64_t now_s,
+                                    struct err *err);
 /* Nothing when nothing changed. */
 MUST_USE enum rc spotify_state_save(struct spotify_state *st, const struct source_memory *m, struct err *err);
 void spotify_state_done(struct spotify_state *st);

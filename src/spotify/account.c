@@ -4,7 +4,7 @@
 #include "base/mem.h"
 
 #define BODIES_BYTES ((size_t) 64 << 20)
-#define PAGES_MAX 10000
+#define PAGES_MAX 1000 /* of 50 each */
 
 static enum rc get(struct spotify_api *a, struct slice url, struct arena *arena, struct json **out, struct err *err)
 {
@@ -68,11 +68,16 @@ static enum rc read_list(struct spotify_api *a, struct slice user_id, struct are
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(BODIES_BYTES);
 	struct slice url = arena_printf(arena, "%s/me/playlists?limit=50", spotify_api_url(a));
+	int64_t offset = -1;
 	for (int page = 0; page < PAGES_MAX; page++) {
 		CLEANUP(json_freep) struct json *root = NULL;
 		arena_reset(&scratch);
 		TRY(get(a, url, &scratch, &root, err));
 		const struct json *items = json_get(root, "items");
+		int64_t at = json_get_integer(root, "offset", offset + 1);
+		if (at <= offset || !arena_fits(arena, 2 * scratch.used))
+			break;
+		offset = at;
 		for (size_t i = 0; i < json_size(items); i++)
 			if (json_get_string(json_at(items, i), "id").len)
 				read_listed(json_at(items, i), user_id, arena, grow(g));
@@ -81,7 +86,8 @@ static enum rc read_list(struct spotify_api *a, struct slice user_id, struct are
 			return RC_OK;
 		url = arena_copy(arena, next);
 	}
-	return RC_OK;
+	return err_set(err, RC_REJECT, "Spotify: /me/playlists has no end: given up after %zu playlists; `sargam watch add` takes their links",
+	               g->count);
 }
 
 enum rc spotify_my_playlists(struct spotify_api *a, struct slice user_id, struct arena *arena, struct spotify_listing *out,

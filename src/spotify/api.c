@@ -77,6 +77,9 @@ struct spotify_counts spotify_counts(const struct spotify_api *a)
 bool spotify_is_api_url(const struct spotify_api *a, struct slice url)
 {
 	size_t len = strlen(a->api_url);
+	for (size_t i = 0; i < url.len; i++)
+		if ((unsigned char) url.ptr[i] <= ' ' || (unsigned char) url.ptr[i] >= 0x7f)
+			return false; /* no address at all */
 	return slice_starts(url, slice_of(a->api_url)) && url.len > len && url.ptr[len] == '/';
 }
 

@@ -8,6 +8,7 @@
 #include "spotify/token_file.h"
 
 #define MARGIN_MS 60000
+#define LIFE_S_MIN 90 /* of an access token: however short, it serves half a minute; the API's 401 asks for another */
 #define ANSWER_BYTES_MAX ((size_t) 64 << 10)
 #define LOGIN_AGAIN "run `sargam login` again"
 
@@ -16,6 +17,7 @@ struct token_keeper {
 	char *accounts_url, *client_id, *client_secret, *refresh_token, *path;
 	struct token_file file; /* as last read or written */
 	bool loaded;
+	bool unsaved;           /* `file` holds a login that is not on disk yet */
 	char *app_token;        /* of client credentials: kept in memory only */
 	int64_t app_expires_ms, requests;
 	bool refused;           /* the API did not take the access token at hand */
@@ -92,6 +94,30 @@ static const char *client_id(const struct token_keeper *t)
 	return t->client_id[0] ? t->client_id : t->file.client_id;
 }
 
+/* Goes into a header as it is. */
+static bool is_token(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char) s.ptr[i] <= ' ' || (unsigned char) s.ptr[i] >= 0x7f)
+			return false;
+	return s.len > 0;
+}
+
+/* What stands in forms and headers, and in the file as JSON. */
+static enum rc check_text(const char *name, const char *value, bool may_colon, struct err *err)
+{
+	bool ok = !*value || (is_token(slice_of(value)) && (may_colon || !strchr(value, ':')));
+	return ok ? RC_OK : err_set(err, RC_FATAL, "%s holds what no such text has (a space, a control character or a letter beyond ASCII): "
+	                            "copy it again", name);
+}
+
+static enum rc check_texts(const struct token_keeper *t, struct err *err)
+{
+	TRY(check_text("setting spotify_client_id", t->client_id, false, err));
+	TRY(check_text("SARGAM_SPOTIFY_CLIENT_SECRET", t->client_secret, true, err));
+	return check_text("SARGAM_SPOTIFY_REFRESH_TOKEN", t->refresh_token, true, err);
+}
+
 static enum rc check_same_app(const struct token_keeper *t, struct err *err)
 {
 	bool other = !from_environment(t) && t->file.refresh_token[0] && t->client_id[0] && strcmp(t->client_id, t->file.client_id) != 0;
@@ -103,6 +129,7 @@ static enum rc check_same_app(const struct token_keeper *t, struct err *err)
 
 enum rc token_facts(struct token_keeper *t, struct token_facts *out, struct err *err)
 {
+	TRY(check_texts(t, err));
 	TRY(load(t, err));
 	TRY(check_same_app(t, err));
 	bool user = refresh_token(t)[0] != '\0';
@@ -176,15 +203,6 @@ static enum rc refused(const struct token_keeper *t, const struct http_response 
 	return err_set(err, RC_FATAL, "%s/api/token: %s: check the app at developer.spotify.com/dashboard", t->accounts_url, a.said);
 }
 
-/* Goes into a header as it is. */
-static bool is_token(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char) s.ptr[i] <= ' ' || (unsigned char) s.ptr[i] >= 0x7f)
-			return false;
-	return s.len > 0;
-}
-
 static enum rc ask(struct token_keeper *t, struct grant *g, struct arena *arena, struct json **out, struct err *err)
 {
 	struct http_header header[2] = { { SLICE("Content-Type"), SLICE("application/x-www-form-urlencoded") } };
@@ -196,12 +214,15 @@ static enum rc ask(struct token_keeper *t, struct grant *g, struct arena *arena,
 	} else {
 		form_add(g, arena, "client_id", slice_of(client_id(t)));
 	}
-	TRY(buf_ok(&g->form, "the request for a token", err));
+	if (g->form.over)
+		return err_set(err, RC_FATAL, "the request for a token is over %zu bytes: are the credentials right?", ANSWER_BYTES_MAX);
 	struct slice url = arena_printf(arena, "%s/api/token", t->accounts_url);
 	const struct http_request rq = { "POST", url.ptr, header, headers, buf_slice(&g->form) };
 	struct http_response r;
 	t->requests++;
-	TRY(http_send(t->o.http, &rq, arena, &r, err));
+	enum rc rc = http_send(t->o.http, &rq, arena, &r, err);
+	if (rc != RC_OK)
+		return rc == RC_REJECT ? RC_RETRY : rc; /* an answer too large for one is not the service's */
 	if (r.status != 200)
 		return refused(t, &r, err);
 	CLEANUP(json_freep) struct json *root = NULL;
@@ -214,7 +235,9 @@ static enum rc ask(struct token_keeper *t, struct grant *g, struct arena *arena,
 static int64_t expires_ms(const struct token_keeper *t, const struct json *answer)
 {
 	int64_t seconds = json_get_integer(answer, "expires_in", 3600);
-	return clock_now_ms(t->o.clock) + (seconds > 0 && seconds < 86400 ? seconds : 3600) * 1000;
+	if (seconds <= 0 || seconds > 86400)
+		seconds = 3600;
+	return clock_now_ms(t->o.clock) + (seconds < LIFE_S_MIN ? LIFE_S_MIN : seconds) * 1000;
 }
 
 static void set(char **field, struct slice value)
@@ -222,6 +245,14 @@ static void set(char **field, struct slice value)
 	forget(field);
 	*field = mem_alloc(value.len + 1);
 	memcpy(*field, value.ptr ? value.ptr : "", value.len);
+}
+
+static enum rc save(struct token_keeper *t, struct err *err)
+{
+	t->unsaved = true;
+	TRY(token_file_write(t->path, &t->file, err));
+	t->unsaved = false;
+	return RC_OK;
 }
 
 /* What a user's grant brought, on disk before it is used. */
@@ -244,7 +275,7 @@ static enum rc keep(struct token_keeper *t, const struct json *answer, bool firs
 	explicit_bzero(old, strlen(old));
 	if (first && !t->file.refresh_token[0])
 		return err_set(err, RC_FATAL, "%s/api/token: the answer holds no refresh token: " LOGIN_AGAIN, t->accounts_url);
-	return token_file_write(t->path, &t->file, err);
+	return save(t, err);
 }
 
 static bool good(const struct token_keeper *t, const char *token, int64_t until_ms)
@@ -269,6 +300,7 @@ static enum rc refresh_locked(struct token_keeper *t, struct err *err)
 	}
 	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 4 << 20);
 	CLEANUP(json_freep) struct json *answer = NULL;
+	TRY(token_file_write(t->path, &t->file, err)); /* is there room? the answer may bring a token that must not be lost */
 	struct grant g = { .form = buf_new(ANSWER_BYTES_MAX), .basic = t->client_secret[0] && from_environment(t) };
 	form_add(&g, &arena, "grant_type", SLICE("refresh_token"));
 	form_add(&g, &arena, "refresh_token", slice_of(refresh_token(t)));
@@ -283,11 +315,11 @@ static enum rc user_token(struct token_keeper *t, struct err *err)
 {
 	CLEANUP(file_unguardp) int guard = -1;
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
-	if (file_is_ours(t) && !t->refused && good(t, t->file.access_token, t->file.expires_ms))
+	if (!t->unsaved && file_is_ours(t) && !t->refused && good(t, t->file.access_token, t->file.expires_ms))
 		return RC_OK;
 	struct slice lock = arena_printf(&arena, "%s.lock", t->path);
 	TRY(file_guard(lock.ptr, false, &guard, err));
-	return refresh_locked(t, err);
+	return t->unsaved ? save(t, err) : refresh_locked(t, err);
 }
 
 static enum rc app_token(struct token_keeper *t, struct err *err)
@@ -324,6 +356,7 @@ void token_drop(struct token_keeper *t)
 
 enum rc token_exchange(struct token_keeper *t, struct slice code, struct slice verifier, struct slice redirect_uri, struct err *err)
 {
+	TRY(check_texts(t, err));
 	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 4 << 20);
 	CLEANUP(json_freep) struct json *answer = NULL;
 	CLEANUP(file_unguardp) int guard = -1;

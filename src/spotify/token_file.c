@@ -65,7 +65,7 @@ enum rc token_file_read(const char *path, struct token_file *out, struct err *er
 		return RC_OK;
 	log_warn("spotify", "%s could be read by others: it is made private now; if somebody may have, remove the app at "
 	         "spotify.com/account/apps and run `sargam login` again", path);
-	return token_file_write(path, out, err);
+	return file_make_private(path, err); /* written anew only under the lock: a token that another process just spent must not come back */
 }
 
 enum rc token_file_write(const char *path, const struct token_file *file, struct err *err)
@@ -80,7 +80,8 @@ enum rc token_file_write(const char *path, const struct token_file *file, struct
 	json_set(root, "authorized_ms", json_new_integer(file->authorized_ms));
 	json_set(root, "seed_sha256", file->seed[0] ? json_new_string(slice_of(file->seed)) : json_new_null());
 	json_write(root, JSON_INDENTED, &text);
-	TRY(buf_ok(&text, path, err));
+	if (text.over)
+		return err_set(err, RC_FATAL, "%s: the login is over %zu bytes", path, FILE_BYTES_MAX);
 	enum rc rc = file_replace_secret(path, buf_slice(&text), err);
 	explicit_bzero(text.ptr, text.len);
 	return rc;

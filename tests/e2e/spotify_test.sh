@@ -106,7 +106,7 @@ killed() {
 	"$SARGAM" --home "$home" extract --source spotify --playlist "${lists[0]}" >/dev/null 2>&1 </dev/null &
 	local victim=$!
 	for ((i = 0; i < 200; i++)); do
-		[[ -e $home/pending/spotify/playlist_id=${lists[0]}/page-00000.json ]] && break
+		compgen -G "$home/pending/spotify/playlist_id=${lists[0]}/page-00000.*" >/dev/null && break
 		sleep 0.05
 	done
 	kill -9 $victim
@@ -117,6 +117,19 @@ killed() {
 		(($(requests) - before == $(find "$home/raw/playlist_id=${lists[0]}" -name 'page-*' | sed 's/.*snapshot_at=\([^/]*\).*/\1/' | sort | uniq -c | sort -k2 | tail -1 | awk '{print $1}') - 1 + 2))
 }
 check 'a killed extract is gone on with, without asking for a page that is here' killed
+one_at_a_time() {
+	control '{"clear": true}'
+	python3 - "$home/live.lock" "$SARGAM" "$home" >"$out" 2>"$err" <<'END'
+import fcntl, subprocess, sys
+with open(sys.argv[1], "a") as f:
+    fcntl.flock(f, fcntl.LOCK_EX)
+    sys.exit(subprocess.run([sys.argv[2], "--home", sys.argv[3], "extract", "--source", "spotify", "--lock-wait-s", "1"]).returncode != 1)
+END
+	says "$err" 'live.lock is locked by' && sargam extract --source spotify && [[ $status == 0 ]]
+}
+check 'two runs on one home take turns at Spotify' one_at_a_time
+behind_a_proxy() { http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1 sargam extract --source spotify && [[ $status == 0 ]]; }
+check 'a proxy of the environment is none for a simulator' behind_a_proxy
 interrupted() {
 	control '{"clear": true, "faults": ["429,after=20,on=playlist"]}'
 	"$SARGAM" --home "$home" run --source spotify >"$out" 2>"$err" </dev/null &
@@ -244,6 +257,8 @@ from_environment() {
 	! grep -q "$seed" "$home/spotify-token.json"
 }
 check 'a refresh token of the environment is rotated, too' from_environment
+login_beside() { fails 2 'SARGAM_SPOTIFY_REFRESH_TOKEN is set' login; }
+check 'no login is kept that the environment would overrule' login_beside
 revoked() { control '{"revoke_tokens": true, "expire_tokens": true}' && sargam run --source spotify && [[ $status == 1 ]] && says "$err" 'SARGAM_SPOTIFY_REFRESH_TOKEN' && says "$err" 'sargam login'; }
 check 'a refresh token that has died says what to do' revoked
 no_secret() {
