@@ -28,14 +28,17 @@ struct git {
 
 /* --- the program -------------------------------------------------------------------------------------------- */
 
-static const char *const environment[] = {
-	"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1",
-	"GIT_NO_REPLACE_OBJECTS=1", "GIT_OPTIONAL_LOCKS=0", "GIT_ALLOW_PROTOCOL=file", "GIT_PAGER=cat", "LC_ALL=C", NULL,
-};
+#define SHUT_OUT                                                                                          \
+	"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", \
+	"GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE=/dev/null", "GIT_OPTIONAL_LOCKS=0", "GIT_PAGER=cat", "LC_ALL=C"
+
+/* What a clone lacks could be asked for by a program that its own configuration names: gits before 2.45 would do it. */
+static const char *const of_reading[] = { SHUT_OUT, "GIT_ALLOW_PROTOCOL=", NULL };
+static const char *const of_unpacking[] = { SHUT_OUT, "GIT_ALLOW_PROTOCOL=file", NULL };
 static const char *const always[] = {
 	"git", "--no-pager", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false",
 	"-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "diff.orderFile=/dev/null", "-c", "core.quotePath=false",
-	"-c", "fetch.fsckObjects=false", "-c", "gc.auto=0",
+	"-c", "i18n.logOutputEncoding=UTF-8", "-c", "fetch.fsckObjects=false", "-c", "gc.auto=0",
 };
 
 /* git WORD…  The folder is named to git outright: it neither looks for a repository further up nor asks who owns it. */
@@ -55,7 +58,8 @@ static enum rc start(const struct git *g, const char *git_dir, const char *const
 		argv[count++] = word[i];
 	}
 	argv[count] = NULL;
-	const struct child_options o = { .argv = argv, .env = environment, .env_drop = "GIT_", .takes_input = takes_input, .stop = g->stop };
+	const struct child_options o = { .argv = argv, .env = git_dir ? of_reading : of_unpacking, .env_drop = "GIT_",
+	                                 .takes_input = takes_input, .stop = g->stop };
 	enum rc rc = child_start(&o, out, err);
 	if (rc == RC_NOT_FOUND)
 		return err_set(err, RC_FATAL, "archive %s: reading it needs the program git, which is not there: install it (Debian: "

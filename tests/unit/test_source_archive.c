@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/time.h"
+#include "io/file.h"
 #include "support/archive.h"
 #include "test.h"
 
@@ -423,6 +424,7 @@ static void nothing_of_the_repository_is_run(void **unused UNUSED)
 	archive_git(bare, WORDS("config", "log.follow", "true"));
 	archive_git(bare, WORDS("config", "color.ui", "always"));
 	archive_git(bare, WORDS("config", "format.pretty", "fuller"));
+	archive_git(bare, WORDS("config", "i18n.logOutputEncoding", "UTF-16"));
 	assert_int_equal(setenv("GIT_DIR", "/nowhere", 1) | setenv("GIT_PAGER", "false", 1), 0);
 	CLEANUP(source_closep) struct source *s = NULL;
 	struct err err = { 0 };
@@ -432,6 +434,50 @@ static void nothing_of_the_repository_is_run(void **unused UNUSED)
 		fail_msg("%s", err.msg);
 	assert_string_equal(told(s, &f), "aa@0 ");
 	assert_int_equal(access(trap, F_OK), -1);
+}
+
+/* A clone without contents names the program that its remote is asked by, and gits before 2.45 fetch what they lack. */
+static void an_older_git_fetches_nothing(void **unused UNUSED)
+{
+	FIXTURE(f);
+	const char *dir = test_tmpdir(), *bare = path_in(&f, dir, "archive.git"), *trap = path_in(&f, dir, "trap");
+	const char *bin = path_in(&f, dir, "bin"), *old = arena_strdup(&f.arena, slice_of(getenv("PATH")));
+	version(&f, T0, A, list(&f, "aa", 1, 2));
+	version(&f, T0 + 1, A, list(&f, "aa", 2, 2));
+	archive_write(&f.stream, bare);
+	archive_git(bare, WORDS("config", "uploadpack.allowFilter", "true"));
+	archive_git(dir, WORDS("clone", "--quiet", "--filter=blob:none", path_in(&f, "file://", bare), "partial"));
+	const char *partial = path_in(&f, dir, "partial");
+	archive_git(partial, WORDS("config", "remote.origin.uploadpack", arena_printf(&f.arena, "touch %s; git-upload-pack", trap).ptr));
+	assert_int_equal(mkdir(bin, 0755), 0);
+	const char *program = path_in(&f, bin, "git");
+	write_file(program, arena_printf(&f.arena, "#!/bin/sh\nunset GIT_NO_LAZY_FETCH\nPATH='%s' exec git \"$@\"\n", old));
+	assert_int_equal(chmod(program, 0755), 0);
+	assert_int_equal(setenv("PATH", arena_printf(&f.arena, "%s:%s", bin, old).ptr, 1), 0);
+	CLEANUP(source_closep) struct source *s = NULL;
+	enum rc rc = open_path(partial, &s, NULL);
+	struct slice lists = rc == RC_OK ? slice_of(told(s, &f)) : SLICE("");
+	assert_int_equal(setenv("PATH", old, 1), 0);
+	assert_true(slice_is(lists, "aa@1 "));
+	assert_int_equal(access(trap, F_OK), -1);
+}
+
+/* `git log` would take the parents that such a file claims for those of the commit. */
+static void grafts_and_replaced_objects_do_not_count(void **unused UNUSED)
+{
+	FIXTURE(f);
+	const char *bare = path_in(&f, test_tmpdir(), "archive.git");
+	for (int i = 0; i < 3; i++)
+		version(&f, T0 + i, A, list(&f, "aa", i, 2));
+	archive_write(&f.stream, bare);
+	archive_git(bare, WORDS("update-ref", "refs/heads/middle", "HEAD~1"));
+	archive_git(bare, WORDS("replace", "HEAD", "HEAD~2"));
+	struct slice middle;
+	assert_int_equal(file_read(path_in(&f, bare, "refs/heads/middle"), 100, &f.arena, &middle, NULL), RC_OK);
+	write_file(path_in(&f, bare, "info/grafts"), middle); /* its commit, and no parent behind it */
+	CLEANUP(source_closep) struct source *s = NULL;
+	assert_int_equal(open_path(bare, &s, NULL), RC_OK);
+	assert_string_equal(told(s, &f), "aa@0,1,2 ");
 }
 
 static void without_git_the_next_step_is_told(void **unused UNUSED)
@@ -462,6 +508,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(missing_contents_are_broken_versions),
 	cmocka_unit_test(merges_change_nothing_and_both_their_sides_count),
 	cmocka_unit_test(nothing_of_the_repository_is_run),
+	cmocka_unit_test(an_older_git_fetches_nothing),
+	cmocka_unit_test(grafts_and_replaced_objects_do_not_count),
 	cmocka_unit_test(without_git_the_next_step_is_told),
 };
 TEST_SUITE(source_archive, tests)
