@@ -19,6 +19,26 @@ static const char *line_end(const char *at, const char *end)
 	return found ? found : end;
 }
 
+/* Its lines would be one, and what stands behind the columns of the first would never be looked at. */
+static bool has_bare_cr(struct slice head)
+{
+	struct slice line = slice_sub(head, 0, slice_find(head, '\n', 0));
+	return slice_find(line, '\r', 0) + 1 < line.len;
+}
+
+const char *csv_unfit(struct slice head)
+{
+	static const char *const packed[] = { "\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "\xfd" "7zXZ", "7z\xbc\xaf", "BZh" };
+	for (size_t i = 0; i < COUNT_OF(packed); i++)
+		if (slice_starts(head, slice_of(packed[i])))
+			return "is compressed: unpack it first";
+	if (slice_starts(head, SLICE("\xff\xfe")) || slice_starts(head, SLICE("\xfe\xff")))
+		return "is UTF-16 text: convert it to UTF-8 first (iconv -f UTF-16 -t UTF-8 FILE >NEW)";
+	if (has_bare_cr(head))
+		return "ends its lines with CR alone: convert it first (tr '\\r' '\\n' <FILE >NEW)";
+	return NULL;
+}
+
 static void add_field(struct csv_record *r, const char *from, const char *to)
 {
 	if (r->count < CSV_COLUMNS_MAX)

@@ -32,6 +32,8 @@ struct csv_record {
 	char unquoted[CSV_RECORD_BYTES_MAX];
 	size_t unquoted_len;
 };
+/* Why a file that begins so is no such text, with the next step; NULL when it may be one. */
+const char *csv_unfit(struct slice head);
 /* The record at the beginning of `text`, which is not empty; `at_end`: nothing follows the text.  CSV_MORE is never the answer
  * at the end, nor when CSV_RECORD_BYTES_MAX bytes are there. */
 enum csv_state csv_read(struct slice text, bool at_end, struct csv_record *out);

@@ -88,12 +88,6 @@ static enum rc check_unchanged(const struct csv_file *f, struct err *err)
 
 /* --- open --------------------------------------------------------------------------------------------------- */
 
-static bool is_compressed(struct slice head)
-{
-	return slice_starts(head, SLICE("\x1f\x8b")) || slice_starts(head, SLICE("PK\x03\x04")) ||
-	       slice_starts(head, SLICE("\x28\xb5\x2f\xfd"));
-}
-
 static bool is_blank(const struct csv_record *r)
 {
 	return slice_trim(r->raw).len == 0;
@@ -116,8 +110,9 @@ static enum rc read_header(struct csv_file *f, struct err *err)
 	size_t len, at = 0;
 	TRY(fill(f, 0, head, READ_AGAIN_BYTES, &len, err));
 	struct slice text = { head, len };
-	if (is_compressed(text))
-		return err_set(err, RC_FATAL, "csv %s: is compressed: unpack it first", f->path);
+	const char *unfit = csv_unfit(text);
+	if (unfit)
+		return err_set(err, RC_FATAL, "csv %s: %s", f->path, unfit);
 	if (slice_starts(text, SLICE("\xef\xbb\xbf")))
 		at = 3;
 	for (f->body_number = 1; at < len; at += f->record->bytes) {
@@ -149,6 +144,8 @@ enum rc csv_file_open(const char *path, const volatile bool *stop, struct csv_fi
 	int errnum = step_open(path, O_RDONLY | O_NONBLOCK, &f->fd); /* a pipe would wait for its writer */
 	if (errnum == ENOENT || errnum == ENOTDIR)
 		return err_set(err, RC_FATAL, "csv %s: no such file: name the CSV of the charts", path);
+	if (errnum == EACCES)
+		return err_set(err, RC_FATAL, "csv %s: this user may not read it: make it readable (chmod u+r)", path);
 	if (errnum || fstat(f->fd, &st) != 0)
 		return err_errno(err, errnum ? errnum : errno, "csv %s", path);
 	if (!S_ISREG(st.st_mode))

@@ -203,7 +203,7 @@ enum csv_reason csv_row_read(const struct csv_columns *columns, const struct csv
 	if (!read_flag(cell(columns, r, CSV_is_explicit), &out->has_explicit, &out->is_explicit))
 		return CSV_REASON_bad_flag;
 	out->name = cell(columns, r, CSV_name);
-	out->artists = cell(columns, r, CSV_artists);
+	out->artists = r->field[columns->at[CSV_artists]]; /* with the space behind a last comma */
 	out->album_name = cell(columns, r, CSV_album_name);
 	read_release(cell(columns, r, CSV_album_release_date), out);
 	return CSV_FINE;

@@ -65,7 +65,7 @@ const char *csv_reason_name(enum csv_reason reason); /* "csv_bad_date" */
 const char *csv_reason_what(enum csv_reason reason);
 
 struct csv_row {
-	struct slice id, name, artists, album_name; /* into the record; "" when empty or not there */
+	struct slice id, name, artists, album_name; /* into the record; "" when empty or not there; artists untrimmed */
 	char country[CSV_COUNTRY_BYTES_MAX + 1];    /* upper case; "GLOBAL" for an empty one */
 	int64_t day, rank;
 	bool has_popularity, has_duration, has_explicit;

@@ -226,6 +226,10 @@ static void a_row_is_read(void **unused UNUSED)
 	assert_int_equal(read_row(&l, "a,b,c,1,IN,12/31/1999,0,1,0,d,1969"), CSV_FINE);
 	assert_string_equal(l.row.release_precision, "year");
 	assert_true(l.row.is_explicit);
+	assert_int_equal(read_row(&l, "a,b,\" Cardi B, \",1,IN,2025-02-12,1,true,1,d,2019"), CSV_FINE);
+	struct slice rest = l.row.artists, name;
+	assert_true(csv_next_artist(&rest, &name) && slice_is(name, "Cardi B")); /* what parts the last from nobody is no name */
+	assert_false(csv_next_artist(&rest, &name));
 	static const char *const unknown[] = { "soon", "2019-13", "13/13/2019", "20190", "2019-1-1", "0000" };
 	for (size_t i = 0; i < COUNT_OF(unknown); i++) {
 		char text[200];
@@ -304,6 +308,34 @@ static void artists_are_parted_outside_of_quotes(void **unused UNUSED)
 	}
 }
 
+static void what_cannot_be_charts_text_says_what_it_is(void **unused UNUSED)
+{
+	static const struct {
+		struct slice head;
+		const char *want;
+	} cases[] = {
+		{ SLICE("\x1f\x8b\x08"), "is compressed" },
+		{ SLICE("PK\x03\x04"), "is compressed" },
+		{ SLICE("\x28\xb5\x2f\xfd"), "is compressed" },
+		{ SLICE("\xfd" "7zXZ"), "is compressed" },
+		{ SLICE("7z\xbc\xaf\x27\x1c"), "is compressed" },
+		{ SLICE("BZh9"), "is compressed" },
+		{ SLICE("\xff\xfe" "a\0,\0"), "is UTF-16 text: convert it to UTF-8 first" },
+		{ SLICE("\xfe\xff\0a\0,"), "is UTF-16 text" },
+		{ SLICE("a,b\rc,d\re,f"), "ends its lines with CR alone: convert" },
+		{ SLICE("a,b\rc,d\n"), "ends its lines with CR alone" },
+	}, fine[] = {
+		{ SLICE(""), NULL }, { SLICE("a,b\r\nc\r"), NULL }, { SLICE("a,b\r"), NULL }, { SLICE("PK,b\n"), NULL }, { SLICE("\xef\xbb\xbf" "a,b\n"), NULL },
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const char *have = csv_unfit(cases[i].head);
+		if (!have || !strstr(have, cases[i].want))
+			fail_msg("%zu: %s", i, have ? have : "fit");
+	}
+	for (size_t i = 0; i < COUNT_OF(fine); i++)
+		assert_null(csv_unfit(fine[i].head));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(records_are_parted_at_lines_and_fields_at_commas),
 	cmocka_unit_test(quotes_keep_commas_lines_and_quotes),
@@ -312,6 +344,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(many_columns_are_counted_and_refused),
 	cmocka_unit_test(a_line_in_quotes_as_a_whole_is_unwrapped),
 	cmocka_unit_test(only_the_first_of_several_lines),
+	cmocka_unit_test(what_cannot_be_charts_text_says_what_it_is),
 	cmocka_unit_test(columns_are_known_by_name),
 	cmocka_unit_test(a_row_is_read),
 	cmocka_unit_test(each_kind_of_broken_row_has_its_name),

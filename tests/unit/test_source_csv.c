@@ -329,6 +329,8 @@ static void what_is_no_such_file_is_named_with_the_next_step(void **unused UNUSE
 		{ "id,name\n1,2\n", "lacks the columns spotify_id, artists, daily_rank, country, snapshot_date: want the CSV of" },
 		{ "PK\x03\x04....", "is compressed: unpack it first" },
 		{ "\x1f\x8b....", "is compressed: unpack it first" },
+		{ "\xfd" "7zXZ....", "is compressed: unpack it first" },
+		{ "spotify_id,name,artists,daily_rank,country,snapshot_date\ra,A,X,1,IN,2025-02-12\r", "ends its lines with CR alone: convert it first" },
 		{ "\"spotify_id,name", "its first line is no header" },
 	};
 	struct source *s = (struct source *) (uintptr_t) cases;
