@@ -62,6 +62,12 @@ static int import_whole(struct build *b, bool strict, struct err *err)
 	return run_conclude(b, &outcome, strict, err);
 }
 
+/* What is no archive is wrong usage; a full disk, or to be stopped while it is looked at, is not. */
+static int exit_of_source(enum rc rc)
+{
+	return rc == RC_RETRY ? EXIT_FAILED : EXIT_USAGE;
+}
+
 static int run(struct app *app, const struct args *args, struct err *err)
 {
 	CLEANUP(build_close) struct build b = { 0 };
@@ -72,16 +78,19 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		(void) err_set(err, RC_FATAL, "usage: sargam import archive|csv PATH: '%s' is neither", kind);
 		return EXIT_USAGE;
 	}
-	if (build_check_args(args, err) != RC_OK || set_source(app, kind, args->word[1], err) != RC_OK ||
-	    app_check_source(app, err) != RC_OK)
+	if (build_check_args(args, err) != RC_OK || set_source(app, kind, args->word[1], err) != RC_OK)
 		return EXIT_USAGE;
+	enum rc rc = app_check_source(app, err);
+	if (rc != RC_OK)
+		return exit_of_source(rc);
 	(void) snprintf(run_id, sizeof run_id, "%s-import-%04llx", time_compact(clock_now_ms(app_clock(app)) / 1000).s,
 	                (unsigned long long) (rand_os() & 0xffff));
-	enum rc rc = open_build(app, args, run_id, &b, err);
+	rc = open_build(app, args, run_id, &b, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
-	if (app_source(app, &source, err) != RC_OK)
-		return EXIT_USAGE; /* as with run: it does not belong into this home */
+	rc = app_source(app, &source, err);
+	if (rc != RC_OK)
+		return exit_of_source(rc); /* it does not belong into this home, perhaps */
 	bool strict = args_flag(args, "strict");
 	return args_flag(args, "raw") ? import_raw(&b, strict, err) : import_whole(&b, strict, err);
 }

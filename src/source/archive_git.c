@@ -6,6 +6,7 @@
 #include "io/file.h"
 #include "io/file_step.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -107,6 +108,8 @@ static enum rc unpack_bundle(struct git *g, const struct git_options *o, struct 
 	if (status == 0)
 		return RC_OK;
 	const char *why = child_said(child);
+	if (strstr(why, "No space left on device") || strstr(why, "Disk quota exceeded"))
+		return err_errno(err, ENOSPC, "archive %s: cannot be unpacked into %s", g->path, g->dir);
 	if (strstr(why, "lacks these prerequisite"))
 		return err_set(err, RC_FATAL, "archive %s: the bundle holds a part of the history only: make one of all of it "
 		                              "(git bundle create FILE HEAD)", g->path);

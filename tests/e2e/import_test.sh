@@ -290,6 +290,8 @@ check 'run: an unknown scheme names the known ones' wrong 'archive:PATH and csv:
 check 'run: the same wrong path' wrong 'no-such.csv: no such file' run --source csv:no-such.csv
 no_git_home() { status=0; PATH=/nowhere "$SARGAM" --home "$home" import archive hand >"$out" 2>"$err" || status=$?; [[ $status == 2 && $(<"$err") == *'needs the program git, which is not there: install it'* ]] && nothing_made; }
 check 'without git: what to install' no_git_home
+unreadable() { SARGAM_FAULT=fail:csv.read:1:5 fails 1 'small.csv: cannot be read: Input/output error' import csv small.csv && nothing_made; }
+check 'a disk that fails is no wrong usage' unreadable
 git clone -q --depth=1 "file://$TEST_TMP/hand" shallow
 shallow() { home=$TEST_TMP/shallow-home; imports 'Imported:   1 snapshots' archive shallow --raw && says "$err" 'its history is cut off (a shallow clone)'; }
 check 'a shallow clone: a warning' shallow

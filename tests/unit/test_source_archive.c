@@ -462,6 +462,27 @@ static void an_older_git_fetches_nothing(void **unused UNUSED)
 	assert_int_equal(access(trap, F_OK), -1);
 }
 
+/* What git could not write is no fault of the bundle. */
+static void a_full_disk_is_no_damaged_bundle(void **unused UNUSED)
+{
+	FIXTURE(f);
+	const char *dir = test_tmpdir(), *bin = path_in(&f, dir, "full"), *program = path_in(&f, bin, "git");
+	const char *old = arena_strdup(&f.arena, slice_of(getenv("PATH"))), *bundle = path_in(&f, dir, "any.bundle");
+	write_file(bundle, SLICE("# v2 git bundle\n"));
+	assert_int_equal(mkdir(bin, 0755), 0);
+	write_file(program, SLICE("#!/bin/sh\necho 'fatal: write error: No space left on device' >&2\nexit 128\n"));
+	assert_int_equal(chmod(program, 0755), 0);
+	assert_int_equal(setenv("PATH", bin, 1), 0);
+	struct source *s = NULL;
+	struct err err = { 0 };
+	enum rc rc = open_path(bundle, &s, &err);
+	assert_int_equal(setenv("PATH", old, 1), 0);
+	assert_int_equal(rc, RC_RETRY);
+	assert_non_null(strstr(err.msg, "any.bundle: cannot be unpacked into"));
+	assert_non_null(strstr(err.msg, "(free some space, then run the command again"));
+	assert_null(strstr(err.msg, "damaged"));
+}
+
 /* `git log` would take the parents that such a file claims for those of the commit. */
 static void grafts_and_replaced_objects_do_not_count(void **unused UNUSED)
 {
@@ -509,6 +530,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(merges_change_nothing_and_both_their_sides_count),
 	cmocka_unit_test(nothing_of_the_repository_is_run),
 	cmocka_unit_test(an_older_git_fetches_nothing),
+	cmocka_unit_test(a_full_disk_is_no_damaged_bundle),
 	cmocka_unit_test(grafts_and_replaced_objects_do_not_count),
 	cmocka_unit_test(without_git_the_next_step_is_told),
 };
