@@ -40,6 +40,7 @@ static const char *const always[] = {
 	"git", "--no-pager", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false",
 	"-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "diff.orderFile=/dev/null", "-c", "core.quotePath=false",
 	"-c", "i18n.logOutputEncoding=UTF-8", "-c", "fetch.fsckObjects=false", "-c", "gc.auto=0",
+	"-c", "advice.graftFileDeprecated=false",
 };
 
 /* git WORD…  The folder is named to git outright: it neither looks for a repository further up nor asks who owns it. */
@@ -131,6 +132,8 @@ static enum rc look_at_path(struct git *g, const struct git_options *o, struct e
 {
 	struct file_info info;
 	bool is_bundle = false;
+	if (access(g->path, R_OK) != 0 && errno == EACCES)
+		return err_set(err, RC_FATAL, "archive %s: may not be read by this user: make it readable", g->path);
 	TRY(file_stat(g->path, &info, err));
 	if (!info.exists)
 		return err_set(err, RC_FATAL, "archive %s: no such folder or file: name a clone of the archive or a bundle of it", g->path);
@@ -378,8 +381,10 @@ enum rc git_blob(struct git *g, const char *oid, size_t limit_bytes, struct aren
 	if (rc == RC_RETRY || rc == RC_FATAL) {
 		child_closep(&g->blobs); /* in the middle of an answer: the next question begins anew */
 		/* Where contents may be fetched when they are needed, git does not say "missing" but gives up. */
-		bool missing = rc == RC_FATAL && strstr(why.msg, "from promisor remote");
-		return err_set(err, missing ? RC_NOT_FOUND : rc, "archive %s: %s: %s", g->path, oid, why.msg);
+		if (rc == RC_FATAL && strstr(why.msg, "from promisor remote"))
+			return err_set(err, RC_NOT_FOUND, "archive %s: %s is not in this copy of the repository", g->path, oid);
+		return err_set(err, rc, "archive %s: %s%s: %s", g->path, rc == RC_FATAL ? "the repository is damaged: clone it again: " : "", oid,
+		               why.msg);
 	}
 	if (rc != RC_OK && err)
 		*err = why;

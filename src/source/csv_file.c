@@ -145,7 +145,7 @@ enum rc csv_file_open(const char *path, const volatile bool *stop, struct csv_fi
 	if (errnum == ENOENT || errnum == ENOTDIR)
 		return err_set(err, RC_FATAL, "csv %s: no such file: name the CSV of the charts", path);
 	if (errnum == EACCES)
-		return err_set(err, RC_FATAL, "csv %s: this user may not read it: make it readable (chmod u+r)", path);
+		return err_set(err, RC_FATAL, "csv %s: may not be read by this user: make it readable", path);
 	if (errnum || fstat(f->fd, &st) != 0)
 		return err_errno(err, errnum ? errnum : errno, "csv %s", path);
 	if (!S_ISREG(st.st_mode))

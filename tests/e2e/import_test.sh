@@ -292,6 +292,20 @@ no_git_home() { status=0; PATH=/nowhere "$SARGAM" --home "$home" import archive 
 check 'without git: what to install' no_git_home
 unreadable() { SARGAM_FAULT=fail:csv.read:1:5 fails 1 'small.csv: cannot be read: Input/output error' import csv small.csv && nothing_made; }
 check 'a disk that fails is no wrong usage' unreadable
+as_nobody() { if ((EUID == 0)); then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi; }
+locked() { # KIND PATH: what this user may not read
+	chmod 755 . && chmod 000 "$2"
+	status=0
+	exec 8<"$SARGAM"
+	as_nobody /proc/self/fd/8 --home nowhere import "$1" "$2" >"$out" 2>"$err" || status=$?
+	exec 8<&-
+	chmod 700 "$2"
+	[[ $status == 2 && $(<"$err") == *"$2: may not be read by this user: make it readable" ]] && nothing_made
+}
+cp small.csv locked.csv && cp whole.bundle locked.bundle && mkdir locked
+check 'csv: a file that may not be read' locked csv locked.csv
+check 'archive: a bundle that may not be read' locked archive locked.bundle
+check 'archive: a folder that may not be read' locked archive locked
 git clone -q --depth=1 "file://$TEST_TMP/hand" shallow
 shallow() { home=$TEST_TMP/shallow-home; imports 'Imported:   1 snapshots' archive shallow --raw && says "$err" 'its history is cut off (a shallow clone)'; }
 check 'a shallow clone: a warning' shallow

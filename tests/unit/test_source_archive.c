@@ -7,6 +7,7 @@
 #include "support/archive.h"
 #include "test.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -336,6 +337,8 @@ static void what_is_no_archive_is_named_with_the_next_step(void **unused UNUSED)
 	assert_int_equal(mkdir(path_in(&f, dir, "folder"), 0755), 0);
 	write_file(path_in(&f, dir, "some.csv"), SLICE("a,b,c\n1,2,3\n4,5,6\n"));
 	write_file(path_in(&f, dir, "nothing"), SLICE(""));
+	archive_git(dir, WORDS("init", "--quiet", "--bare", "--initial-branch=main", "lost.git"));
+	write_file(path_in(&f, dir, "lost.git/refs/heads/main"), SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"));
 	FIXTURE(other);
 	version(&other, T0, "readme.txt", SLICE("hello"));
 	archive_write(&other.stream, path_in(&f, dir, "other.git"));
@@ -350,6 +353,7 @@ static void what_is_no_archive_is_named_with_the_next_step(void **unused UNUSED)
 		{ "other.git", "no commit of it touches an .md file" },
 		{ "part.bundle", "holds a part of the history only" },
 		{ "torn.bundle", "the bundle is damaged: fetch it again" },
+		{ "lost.git", "the repository is damaged: clone it again (git: fatal: bad object" },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct source *s = (struct source *) &f;
@@ -387,6 +391,38 @@ static void missing_contents_are_broken_versions(void **unused UNUSED)
 	assert_int_equal(open_path(path_in(&f, dir, "none.git"), &none, &err), RC_OK);
 	assert_int_equal(source_playlists(none, &f.arena, &ids, &err), RC_FATAL);
 	assert_non_null(strstr(err.msg, "no partial clone"));
+}
+
+static char *only_pack(struct fixture *f, const char *bare)
+{
+	glob_t found;
+	assert_int_equal(glob(path_in(f, bare, "objects/pack/*.pack"), 0, NULL, &found), 0);
+	char *path = (char *) (uintptr_t) arena_strdup(&f->arena, slice_of(found.gl_pathv[0]));
+	globfree(&found);
+	return path;
+}
+
+static void damaged_contents_are_told_with_the_next_step(void **unused UNUSED)
+{
+	FIXTURE(f);
+	const char *bare = path_in(&f, test_tmpdir(), "archive.git");
+	version(&f, T0, A, list(&f, "aa", 1, 2));
+	archive_write(&f.stream, bare);
+	archive_git(bare, WORDS("repack", "-a", "-d", "--quiet"));
+	const char *pack = only_pack(&f, bare);
+	assert_int_equal(chmod(pack, 0600), 0);
+	FILE *file = fopen(pack, "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, -50, SEEK_END), 0); /* the last object is the list */
+	assert_int_equal(fwrite("garbage", 1, 7, file), 7);
+	assert_int_equal(fclose(file), 0);
+	CLEANUP(source_closep) struct source *s = NULL;
+	struct err err = { 0 };
+	struct source_ids ids;
+	assert_int_equal(open_path(bare, &s, &err), RC_OK);
+	assert_int_equal(source_playlists(s, &f.arena, &ids, &err), RC_FATAL);
+	if (!strstr(err.msg, "archive.git: the repository is damaged: clone it again: "))
+		fail_msg("%s", err.msg);
 }
 
 static void merges_change_nothing_and_both_their_sides_count(void **unused UNUSED)
@@ -527,6 +563,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_clone_with_files_a_shallow_one_and_a_bundle),
 	cmocka_unit_test(what_is_no_archive_is_named_with_the_next_step),
 	cmocka_unit_test(missing_contents_are_broken_versions),
+	cmocka_unit_test(damaged_contents_are_told_with_the_next_step),
 	cmocka_unit_test(merges_change_nothing_and_both_their_sides_count),
 	cmocka_unit_test(nothing_of_the_repository_is_run),
 	cmocka_unit_test(an_older_git_fetches_nothing),
