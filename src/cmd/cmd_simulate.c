@@ -86,6 +86,9 @@ static enum rc read_options(const struct args *args, struct simulator_options *o
 	TRY(read_numbers(args, &n, err));
 	TRY(check_world(args, &lists, err));
 	TRY(read_names(args, out, err));
+	if (!out->recorded_dir && n.day >= n.days)
+		return err_set(err, RC_FATAL, "--day '%lld': the history has days 0 to %lld: ask for one of them, or for more --days",
+		               (long long) n.day, (long long) n.days - 1);
 	out->seed = (uint64_t) n.seed;
 	out->port = (int) n.port;
 	out->limit_max = (int) n.limit;

@@ -88,6 +88,7 @@ check 'a taken port is named' taken
 wrong() {
 	fails 2 "--port '70000': want a number from 0 to 65535" simulate --port 70000 &&
 		fails 2 "--days '0': want a number" simulate --days 0 &&
+		fails 2 "--day '72': the history has days 0 to 71: ask for one of them, or for more --days" simulate --day 72 &&
 		fails 2 "--limit '70': want 50 or 100" simulate --limit 70 &&
 		fails 2 "--shape 'round': want auto, tracks, items, both or none" simulate --shape round &&
 		fails 2 "--population 'old': want extended, existing or new" simulate --population old &&

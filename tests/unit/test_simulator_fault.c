@@ -424,6 +424,19 @@ static void a_429_without_a_time_holds_for_none(void **state UNUSED)
 	}
 }
 
+/* Nobody knows here whether the client waited for the rest. */
+static void a_page_that_stalled_may_be_asked_for_again(void **state UNUSED)
+{
+	struct sim sim;
+	open_with(&sim, "slow,ms=1,at=1");
+	assert_int_equal(sim_get(&sim, PAGE).status, 200);
+	assert_int_equal(sim_get(&sim, PAGE).status, 200);
+	assert_int_equal(sim_stats(&sim).repeats, 0);
+	assert_int_equal(sim_get(&sim, PAGE).status, 200);
+	assert_int_equal(sim_stats(&sim).repeats, 1);
+	sim_close(&sim);
+}
+
 static void pages_asked_for_twice_are_counted(void **state UNUSED)
 {
 	struct sim sim;
@@ -498,6 +511,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_first_of_two_faults_wins),
 	cmocka_unit_test(a_429_holds_until_its_time_is_over),
 	cmocka_unit_test(a_429_without_a_time_holds_for_none),
+	cmocka_unit_test(a_page_that_stalled_may_be_asked_for_again),
 	cmocka_unit_test(pages_asked_for_twice_are_counted),
 	cmocka_unit_test(the_journal_holds_every_request),
 };
