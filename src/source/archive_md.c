@@ -4,27 +4,16 @@
 #define DESCRIPTION_BYTES_MAX 65536
 #define DESCRIPTION_LINES_MAX 64
 
-static const char *const reason_name[MD_REASON_COUNT] = {
-#define X(name, what) "archive_" #name,
-	MD_REASONS(X)
-#undef X
-};
-static const char *const reason_what[MD_REASON_COUNT] = {
-#define X(name, what) what,
+static const struct broken_reason reasons[MD_REASON_COUNT] = {
+#define X(name, what) { "archive_" #name, what },
 	MD_REASONS(X)
 #undef X
 };
 
-const char *md_reason_name(enum md_reason reason)
+const struct broken_reason *md_reason(enum md_reason reason)
 {
 	assert((unsigned) reason < MD_REASON_COUNT);
-	return reason_name[reason];
-}
-
-const char *md_reason_what(enum md_reason reason)
-{
-	assert((unsigned) reason < MD_REASON_COUNT);
-	return reason_what[reason];
+	return &reasons[reason];
 }
 
 /* --- text --------------------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #define SOURCE_ARCHIVE_MD_H
 
 #include "base/arena.h"
+#include "source/import_broken.h"
 #include "source/import_page.h"
 
 #define MD_FILE_BYTES_MAX ((size_t) 32 << 20)
@@ -43,8 +44,7 @@ enum md_reason {
 #undef X
 	MD_REASON_COUNT
 };
-const char *md_reason_name(enum md_reason reason); /* "archive_bad_row" */
-const char *md_reason_what(enum md_reason reason);
+const struct broken_reason *md_reason(enum md_reason reason);
 
 struct md_reader {
 	struct slice text;

@@ -3,7 +3,6 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "io/file_step.h"
-#include "source/import_broken.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -228,8 +227,8 @@ static void add_broken(struct csv_file *f, enum csv_reason reason, uint32_t numb
 	char where[16];
 	const char *name = strrchr(f->path, '/');
 	(void) snprintf(where, sizeof where, "%lu", (unsigned long) number);
-	const struct broken_line line = { .reason = csv_reason_name(reason), .what = csv_reason_what(reason),
-	                                  .from = slice_of(name ? name + 1 : f->path), .where = slice_of(where), .line = raw };
+	const struct broken_line line = { .reason = csv_reason(reason), .from = slice_of(name ? name + 1 : f->path),
+	                                  .where = slice_of(where), .line = raw };
 	broken_set_add(f->broken, &line);
 }
 

@@ -25,7 +25,6 @@ struct csv_line {
 	uint16_t rank, lines;   /* how many lines of the file the record spans */
 };
 
-struct broken_set;
 struct csv_file;
 /* Looks at the header (fault point "csv.read", at each read); `stop` may be NULL. */
 MUST_USE enum rc csv_file_open(const char *path, const volatile bool *stop, struct csv_file **out, struct err *err);

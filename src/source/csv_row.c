@@ -1,5 +1,6 @@
 #include "source/csv_row.h"
 
+#include "base/buf.h"
 #include "base/time.h"
 
 #include <strings.h>
@@ -14,27 +15,16 @@ static const bool column_required[CSV_COLUMN_COUNT] = {
 	CSV_COLUMNS(X)
 #undef X
 };
-static const char *const reason_name[CSV_REASON_COUNT] = {
-#define X(name, what) "csv_" #name,
-	CSV_REASONS(X)
-#undef X
-};
-static const char *const reason_what[CSV_REASON_COUNT] = {
-#define X(name, what) what,
+static const struct broken_reason reasons[CSV_REASON_COUNT] = {
+#define X(name, what) { "csv_" #name, what },
 	CSV_REASONS(X)
 #undef X
 };
 
-const char *csv_reason_name(enum csv_reason reason)
+const struct broken_reason *csv_reason(enum csv_reason reason)
 {
 	assert((unsigned) reason < CSV_REASON_COUNT);
-	return reason_name[reason];
-}
-
-const char *csv_reason_what(enum csv_reason reason)
-{
-	assert((unsigned) reason < CSV_REASON_COUNT);
-	return reason_what[reason];
+	return &reasons[reason];
 }
 
 /* --- the header --------------------------------------------------------------------------------------------- */

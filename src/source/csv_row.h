@@ -6,8 +6,7 @@
 #define SOURCE_CSV_ROW_H
 
 #include "source/csv.h"
-
-#include "base/buf.h"
+#include "source/import_broken.h"
 
 #define CSV_RANK_MAX 1000
 #define CSV_COUNTRY_BYTES_MAX 16
@@ -61,8 +60,7 @@ enum csv_reason {
 #undef X
 	CSV_REASON_COUNT
 };
-const char *csv_reason_name(enum csv_reason reason); /* "csv_bad_date" */
-const char *csv_reason_what(enum csv_reason reason);
+const struct broken_reason *csv_reason(enum csv_reason reason);
 
 struct csv_row {
 	struct slice id, name, artists, album_name; /* into the record; "" when empty or not there; artists untrimmed */

@@ -8,7 +8,7 @@
 
 struct kind {
 	char *playlist_id; /* NULL: of no single one */
-	const char *reason, *what;
+	const struct broken_reason *reason;
 	char *first;       /* "FILE, line 17" */
 	struct hash *hash; /* over all lines, kept or not */
 	struct buf bytes;
@@ -46,7 +46,7 @@ void broken_set_free(struct broken_set *set)
 static int compare(const struct kind *k, const struct broken_line *line)
 {
 	int c = slice_cmp(slice_of(k->playlist_id ? k->playlist_id : ""), line->playlist_id.ptr ? line->playlist_id : SLICE(""));
-	return c ? c : slice_cmp(slice_of(k->reason), slice_of(line->reason));
+	return c ? c : slice_cmp(slice_of(k->reason->name), slice_of(line->reason->name));
 }
 
 static struct kind *find(struct broken_set *set, const struct broken_line *line)
@@ -68,7 +68,7 @@ static struct kind *find(struct broken_set *set, const struct broken_line *line)
 	struct kind *k = &set->kind[at];
 	memmove(k + 1, k, (set->count++ - at) * sizeof *k);
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 20);
-	*k = (struct kind){ .reason = line->reason, .what = line->what, .hash = hash_open(),
+	*k = (struct kind){ .reason = line->reason, .hash = hash_open(),
 	                    .bytes = buf_new(IMPORT_BROKEN_BYTES_MAX) };
 	if (line->playlist_id.ptr)
 		k->playlist_id = mem_strdup(arena_strdup(&scratch, line->playlist_id));
@@ -145,10 +145,10 @@ enum rc broken_set_each(const struct broken_set *set,
 		hash_hex(name, hex);
 		const struct source_broken b = {
 			.playlist_id = slice_of(k->playlist_id),
-			.reason = slice_of(k->reason),
+			.reason = slice_of(k->reason->name),
 			.name = { hex, NAME_HEX },
 			.detail = arena_printf(&scratch, "%lld line%s: %s; the first: %s", (long long) k->lines, k->lines == 1 ? "" : "s",
-			                       k->what, k->first),
+			                       k->reason->what, k->first),
 			.lines = k->lines,
 			.bytes = buf_slice(&k->bytes),
 		};

@@ -9,16 +9,21 @@
 #define IMPORT_BROKEN_ALL_BYTES_MAX ((size_t) 64 << 20) /* kept of all together */
 #define IMPORT_BROKEN_LINE_BYTES_MAX ((size_t) 64 << 10) /* kept of one line */
 
+/* Why a line is no use: a word for machines ("csv_bad_date"), and what is wrong in words. */
+struct broken_reason {
+	const char *name, *what;
+};
+
 struct broken_set;
 struct broken_set *broken_set_new(void);
 void broken_set_free(struct broken_set *set);
 
-/* `playlist_id` SLICE_NULL: of no single one.  `what` says it in words, static.  `where` is the line's number, after what it
+/* `playlist_id` SLICE_NULL: of no single one.  `reason` is static.  `where` is the line's number, after what it
  * takes to find the file ("2051", "<commit>:17"); `from` is the file, for people.  With `once`, a line that is kept
  * already is counted only: every version of a list repeats it. */
 struct broken_line {
 	struct slice playlist_id;
-	const char *reason, *what;
+	const struct broken_reason *reason;
 	struct slice from, where, line;
 	bool once;
 };

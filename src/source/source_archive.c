@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "source/archive_git.h"
 #include "source/archive_md.h"
-#include "source/import_broken.h"
 
 #define INDEX_BYTES_MAX ((size_t) 4 << 30)
 #define WHERE_BYTES 128
@@ -64,8 +63,8 @@ static void note_broken(struct source_archive *a, const struct version *v, enum 
 {
 	char where[WHERE_BYTES];
 	(void) snprintf(where, sizeof where, "%.12s:%lld", v->commit, (long long) line);
-	const struct broken_line b = { .playlist_id = v->playlist_id, .reason = md_reason_name(reason), .what = md_reason_what(reason),
-	                               .from = v->path, .where = slice_of(where), .line = text, .once = true };
+	const struct broken_line b = { .playlist_id = v->playlist_id, .reason = md_reason(reason), .from = v->path,
+	                               .where = slice_of(where), .line = text, .once = true };
 	broken_set_add(a->broken, &b);
 }
 

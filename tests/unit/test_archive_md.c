@@ -194,8 +194,8 @@ static void other_files_are_told_apart(void **unused UNUSED)
 		CLEANUP(page_done) struct page p = { 0 };
 		enum md_reason reason = open_page(&p, cases[i].text);
 		assert_true(reason != MD_FINE);
-		assert_string_equal(md_reason_name(reason), cases[i].reason);
-		assert_true(strlen(md_reason_what(reason)) > 0);
+		assert_string_equal(md_reason(reason)->name, cases[i].reason);
+		assert_true(strlen(md_reason(reason)->what) > 0);
 	}
 }
 

@@ -276,9 +276,9 @@ static void each_kind_of_broken_row_has_its_name(void **unused UNUSED)
 	CLEANUP(line_done) struct line l = { 0 };
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		enum csv_reason reason = read_row(&l, cases[i].row);
-		if (reason == CSV_FINE || strcmp(csv_reason_name(reason), cases[i].reason) != 0)
-			fail_msg("%s: want %s, have %s", cases[i].row, cases[i].reason, reason == CSV_FINE ? "a row" : csv_reason_name(reason));
-		assert_true(strlen(csv_reason_what(reason)) > 0);
+		if (reason == CSV_FINE || strcmp(csv_reason(reason)->name, cases[i].reason) != 0)
+			fail_msg("%s: want %s, have %s", cases[i].row, cases[i].reason, reason == CSV_FINE ? "a row" : csv_reason(reason)->name);
+		assert_true(strlen(csv_reason(reason)->what) > 0);
 	}
 }
 
