@@ -28,7 +28,7 @@ static bool has_bare_cr(struct slice head)
 
 const char *csv_unfit(struct slice head)
 {
-	static const char *const packed[] = { "\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "\xfd" "7zXZ", "7z\xbc\xaf", "BZh" };
+	static const char *const packed[] = { "\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", ("\xfd" "7zXZ"), "7z\xbc\xaf", "BZh" };
 	for (size_t i = 0; i < COUNT_OF(packed); i++)
 		if (slice_starts(head, slice_of(packed[i])))
 			return "is compressed: unpack it first";
