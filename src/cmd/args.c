@@ -170,3 +170,8 @@ int exit_of(enum rc rc)
 {
 	return rc == RC_OK ? EXIT_DONE : EXIT_FAILED;
 }
+
+int exit_of_source(enum rc rc)
+{
+	return rc == RC_RETRY ? EXIT_FAILED : EXIT_USAGE;
+}

@@ -62,12 +62,6 @@ static int import_whole(struct build *b, bool strict, struct err *err)
 	return run_conclude(b, &outcome, strict, err);
 }
 
-/* What is no archive is wrong usage; a full disk, or to be stopped while it is looked at, is not. */
-static int exit_of_source(enum rc rc)
-{
-	return rc == RC_RETRY ? EXIT_FAILED : EXIT_USAGE;
-}
-
 static int run(struct app *app, const struct args *args, struct err *err)
 {
 	CLEANUP(build_close) struct build b = { 0 };

@@ -14,15 +14,18 @@ static int run(struct app *app, const struct args *args, struct err *err)
 	}
 	if (build_check_args(args, err) != RC_OK)
 		return EXIT_USAGE;
-	if (stage_find(from) == STAGE_extract && app_check_source(app, err) != RC_OK)
-		return EXIT_USAGE; /* a wrong path is told before anything is made */
-	enum rc rc = app_state(app, &state, err);
+	enum rc rc = stage_find(from) == STAGE_extract ? app_check_source(app, err) : RC_OK;
+	if (rc != RC_OK)
+		return exit_of_source(rc); /* a wrong path is told before anything is made */
+	rc = app_state(app, &state, err);
 	if (rc == RC_OK)
 		rc = build_open(app, args, "", &b, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
-	if (stage_find(from) == STAGE_extract && app_source(app, &source, err) != RC_OK)
-		return EXIT_USAGE; /* so is a source that does not belong into this home, before a run begins */
+	if (stage_find(from) == STAGE_extract)
+		rc = app_source(app, &source, err);
+	if (rc != RC_OK)
+		return exit_of_source(rc); /* so is a source that does not belong into this home, before a run begins */
 	rc = run_whole(&b, from, &outcome, err);
 	return rc == RC_OK ? run_conclude(&b, &outcome, args_flag(args, "strict"), err) : exit_of(rc);
 }

@@ -11,15 +11,20 @@ static int run_stage(struct app *app, const struct args *args, enum stage stage,
 	(void) snprintf(run_id, sizeof run_id, "%s-%s-%04llx", time_compact(clock_now_ms(app_clock(app)) / 1000).s,
 	                stage_info[stage].name, (unsigned long long) (rand_os() & 0xffff));
 	struct source *source;
-	if (build_check_args(args, err) != RC_OK || (stage == STAGE_extract && app_check_source(app, err) != RC_OK))
+	if (build_check_args(args, err) != RC_OK)
 		return EXIT_USAGE;
-	enum rc rc = stage > STAGE_ingest ? app_need_home(app, err) : RC_OK;
+	enum rc rc = stage == STAGE_extract ? app_check_source(app, err) : RC_OK;
+	if (rc != RC_OK)
+		return exit_of_source(rc);
+	rc = stage > STAGE_ingest ? app_need_home(app, err) : RC_OK;
 	if (rc == RC_OK)
 		rc = build_open(app, args, run_id, &b, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
-	if (stage == STAGE_extract && app_source(app, &source, err) != RC_OK)
-		return EXIT_USAGE; /* as with run */
+	if (stage == STAGE_extract)
+		rc = app_source(app, &source, err);
+	if (rc != RC_OK)
+		return exit_of_source(rc); /* as with run */
 	struct stage_result result;
 	rc = pipeline_stage(b.pipeline, stage, &result, err);
 	progress_wipe(b.progress);

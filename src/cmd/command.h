@@ -49,6 +49,8 @@ const char *args_nth(const struct args *args, const char *name, size_t i);
 
 /* The exit status that belongs to a class of error. */
 int exit_of(enum rc rc);
+/* Of a source that cannot be opened: wrong usage, unless the disk was full or somebody stopped it meanwhile. */
+int exit_of_source(enum rc rc);
 
 extern const struct command *const commands[]; /* ends with NULL */
 
