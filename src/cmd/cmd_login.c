@@ -14,36 +14,44 @@
 #define WAIT_MS ((int64_t) 10 * 60 * 1000)
 #define STEP_MS 100
 #define LINE_BYTES 8192
+#define HEAD_BYTES 16384
 
-/* What the browser or the keyboard brought. */
+/* What the browser or the keyboard brought: the first answer to this login counts. */
 struct arrival {
 	const struct login *login;
 	pthread_mutex_t lock;
-	struct arena arena;
-	struct slice code;
+	char code[HEAD_BYTES]; /* "" until it is here */
 	bool declined;
 	struct err why;
 };
 
-static enum rc arrive(struct arrival *a, struct slice url, struct err *err)
+static void settle(struct arrival *a, enum rc rc, struct slice code, const struct err *why)
 {
-	struct slice code;
 	pthread_mutex_lock(&a->lock);
-	enum rc rc = login_read_redirect(a->login, url, &a->arena, &code, err);
-	if (rc == RC_OK)
-		a->code = code;
-	if (rc == RC_FATAL && err) {
+	bool first = !a->code[0] && !a->declined;
+	if (first && rc == RC_OK)
+		(void) snprintf(a->code, sizeof a->code, "%.*s", SLICE_FMT(code));
+	if (first && rc == RC_FATAL) {
 		a->declined = true;
-		a->why = *err;
+		a->why = *why;
 	}
 	pthread_mutex_unlock(&a->lock);
+}
+
+/* Anybody on this machine may send anything, any number of times: nothing is kept but the answer. */
+static enum rc arrive(struct arrival *a, struct slice url, struct err *err)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(8 * HEAD_BYTES);
+	struct slice code = SLICE_NULL;
+	enum rc rc = login_read_redirect(a->login, url, &arena, &code, err);
+	settle(a, rc, code, err);
 	return rc;
 }
 
 static bool is_over(struct arrival *a)
 {
 	pthread_mutex_lock(&a->lock);
-	bool over = a->code.ptr || a->declined;
+	bool over = a->code[0] || a->declined;
 	pthread_mutex_unlock(&a->lock);
 	return over;
 }
@@ -73,7 +81,7 @@ static struct server *listen_for(struct arrival *a, int port)
 		.port = port,
 		.connections_max = 8,
 		.body_limit_bytes = 1024,
-		.head_limit_bytes = 16384,
+		.head_limit_bytes = HEAD_BYTES,
 		.idle_timeout_s = 30,
 		.handle = on_request,
 		.ctx = a,
@@ -162,7 +170,7 @@ static enum rc log_in(struct app *app, struct spotify_client *client, struct err
 	const struct config *c = app_config(app);
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
 	struct login login;
-	struct arrival arrival = { .login = &login, .lock = PTHREAD_MUTEX_INITIALIZER, .arena = arena_new(1 << 20) };
+	struct arrival arrival = { .login = &login, .lock = PTHREAD_MUTEX_INITIALIZER };
 	login_begin(&login, (int) c->spotify_redirect_port);
 	struct slice url = login_url(&login, c->spotify_accounts_url, c->spotify_client_id, &arena);
 	struct server *server = listen_for(&arrival, (int) c->spotify_redirect_port);
@@ -174,9 +182,9 @@ static enum rc log_in(struct app *app, struct spotify_client *client, struct err
 	enum rc rc = wait_for(app, &arrival, server != NULL, err);
 	server_close(server); /* after its answers are out */
 	if (rc == RC_OK)
-		rc = token_exchange(spotify_client_token(client), arrival.code, slice_of(login.verifier), slice_of(login.redirect_uri), err);
+		rc = token_exchange(spotify_client_token(client), slice_of(arrival.code), slice_of(login.verifier), slice_of(login.redirect_uri), err);
 	explicit_bzero(&login, sizeof login);
-	arena_done(&arrival.arena);
+	explicit_bzero(arrival.code, sizeof arrival.code);
 	TRY(rc);
 	return greet(app, client, err);
 }

@@ -212,6 +212,20 @@ browser() {
 	curl -sfL "$address" >"$TEST_TMP/page" && end_login && [[ $status == 0 ]] && says "$TEST_TMP/page" 'You may close this page' && says "$out" 'logged in as'
 }
 check 'login waits for the browser and takes only the answer to its own question' browser
+junk() { # any page of any browser on this machine can knock
+	local long i
+	rm -f "$home/spotify-token.json"
+	begin_login "$TEST_TMP/keys"
+	long=$(head -c 15000 /dev/zero | tr '\0' A)
+	for ((i = 0; i < 90; i++)); do
+		printf 'url="http://127.0.0.1:%s/callback?code=x&state=%s"\noutput=/dev/null\n' "$SARGAM_SPOTIFY_REDIRECT_PORT" "$long"
+	done >"$TEST_TMP/knocks"
+	curl -s -K "$TEST_TMP/knocks" || { echo '# it has gone'; return 1; }
+	curl -s -o /dev/null "http://127.0.0.1:$SARGAM_SPOTIFY_REDIRECT_PORT/favicon.ico" && curl -s -o /dev/null --head "$address"
+	curl -s -o /dev/null "http://127.0.0.1:$SARGAM_SPOTIFY_REDIRECT_PORT/callback?code=%00%ff&state=%00"
+	curl -sfL "$address" >/dev/null && end_login && [[ $status == 0 ]] && says "$out" 'logged in as'
+}
+check 'login stands junk on its door' junk
 private() { [[ $(stat -c %a "$home/spotify-token.json") == 600 ]]; }
 check 'the login is kept with mode 0600' private
 pasted() {
