@@ -9,6 +9,7 @@
 
 #define HEADERS_BYTES_MAX ((size_t) 64 << 10)
 #define HEADERS_MAX 128
+#define HEADER_BYTES_MAX ((size_t) 64 << 10) /* of one that is sent */
 #define NAME_BYTES 512
 
 struct http {
@@ -97,19 +98,26 @@ static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	return h->options.stop && *h->options.stop;
 }
 
-/* "https://host/path" of a URL: its query may hold a secret. */
+/* "https://host/path" of a URL: its query may hold a secret, and so may what stands before the '@' of user:password@host. */
 static void url_name(const char *url, char out[static NAME_BYTES])
 {
 	size_t len = strcspn(url, "?#");
-	const char *at = memchr(url, '@', len); /* user:password@ */
+	const char *scheme = strstr(url, "://"), *host = scheme && scheme < url + len ? scheme + 3 : url;
+	const char *at = memrchr(host, '@', strcspn(host, "/?#"));
 	const char *from = at ? at + 1 : url;
 	(void) snprintf(out, NAME_BYTES, "%.*s", (int) (len - (size_t) (from - url)), from);
 }
 
-static enum rc class_of(CURLcode code)
+static bool is_http(const char *url)
+{
+	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+static enum rc class_of(CURLcode code, const char *url)
 {
 	switch (code) {
-	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_UNSUPPORTED_PROTOCOL: /* also said of a peer that does not speak HTTP/1 */
+		return is_http(url) ? RC_RETRY : RC_FATAL;
 	case CURLE_URL_MALFORMAT:
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
@@ -134,13 +142,31 @@ static enum rc failed(const struct exchange *x, const char *url, CURLcode code, 
 		return err_set(err, RC_REJECT, "%s: the answer's headers are over the limit of %zu bytes", name, HEADERS_BYTES_MAX);
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return err_set(err, RC_RETRY, "%s: no whole answer within %lld ms", name, (long long) o->timeout_ms);
-	return err_set(err, class_of(code), "%s: %s", name, detail[0] ? detail : curl_easy_strerror(code));
+	return err_set(err, class_of(code, url), "%s: %s", name, detail[0] ? detail : curl_easy_strerror(code));
+}
+
+/* One line, and not two of them. */
+static bool can_be_sent(const struct http_header *h)
+{
+	for (size_t i = 0; i < h->value.len; i++)
+		if (h->value.ptr[i] == '\r' || h->value.ptr[i] == '\n' || h->value.ptr[i] == '\0')
+			return false;
+	return h->name.len + h->value.len <= HEADER_BYTES_MAX;
+}
+
+static enum rc check_headers(const struct http_request *rq, struct err *err)
+{
+	for (size_t i = 0; i < rq->header_count; i++)
+		if (!can_be_sent(&rq->header[i]))
+			return err_set(err, RC_FATAL, "the header %.*s cannot be sent: it holds a line break or a NUL, or is over %zu bytes",
+			               SLICE_FMT(rq->header[i].name), HEADER_BYTES_MAX);
+	return RC_OK;
 }
 
 static struct curl_slist *make_headers(const struct http_request *rq)
 {
 	struct curl_slist *list = NULL;
-	CLEANUP(buf_done) struct buf line = buf_new(HEADERS_BYTES_MAX);
+	CLEANUP(buf_done) struct buf line = buf_new(HEADER_BYTES_MAX + 2);
 	for (size_t i = 0; i < rq->header_count; i++) {
 		buf_reset(&line);
 		buf_add(&line, rq->header[i].name);
@@ -197,6 +223,7 @@ static void set_up(struct exchange *x, const struct http_request *rq, struct cur
 enum rc http_send(struct http *h, const struct http_request *rq, struct arena *arena, struct http_response *out, struct err *err)
 {
 	char detail[CURL_ERROR_SIZE] = "";
+	TRY(check_headers(rq, err));
 	*out = (struct http_response){ .header = arena_alloc_array(arena, HEADERS_MAX, sizeof *out->header) };
 	size_t room = arena->limit - arena->used;
 	size_t limit = h->options.body_limit_bytes < room / 2 ? h->options.body_limit_bytes : room / 2;

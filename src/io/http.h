@@ -5,8 +5,8 @@
  *
  * RC_OK means that an answer came whole, whatever its status: what a status means is the caller's trade (the vendor's folder).
  * RC_RETRY: no answer, or one that broke off (name not found, refused, reset, timed out, cut short).  RC_REJECT: the body is
- * over the limit.  RC_FATAL: the URL is none, or the peer's certificate is not good.  Messages name the host and the path, never
- * a header, a query or a body: those hold secrets. */
+ * over the limit.  RC_FATAL: the URL is none, a header cannot be sent, or the peer's certificate is not good.  Messages name the
+ * host and the path, never a header's value, a query or a body: those hold secrets. */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
 

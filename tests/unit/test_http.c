@@ -5,7 +5,10 @@
 #include "io/server.h"
 #include "test.h"
 
+#include <arpa/inet.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define ARENA_BYTES ((size_t) 8 << 20)
@@ -73,18 +76,26 @@ struct fixture {
 	bool stop;
 };
 
+static void reopen(struct fixture *f)
+{
+	struct err err = { 0 };
+	const struct http_options ho = { .connect_timeout_ms = 1000, .timeout_ms = 400, .body_limit_bytes = BODY_LIMIT,
+		                         .user_agent = "sargam-test/1", .stop = &f->stop };
+	if (http_open(&ho, &f->http, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+}
+
 static struct fixture *open_both(void)
 {
 	struct fixture *f = mem_alloc(sizeof *f);
 	struct err err = { 0 };
 	const struct server_options so = { .what = "test", .connections_max = 8, .body_limit_bytes = 1 << 20,
 		                           .head_limit_bytes = 16384, .idle_timeout_s = 10, .handle = handle, .ctx = &f->requests };
-	const struct http_options ho = { .connect_timeout_ms = 1000, .timeout_ms = 400, .body_limit_bytes = BODY_LIMIT,
-		                         .user_agent = "sargam-test/1", .stop = &f->stop };
 	memset(big, 'x', sizeof big);
 	f->arena = arena_new(ARENA_BYTES);
-	if (server_open(&so, &f->server, &err) != RC_OK || http_open(&ho, &f->http, &err) != RC_OK)
+	if (server_open(&so, &f->server, &err) != RC_OK)
 		fail_msg("%s", err.msg);
+	reopen(f);
 	return f;
 }
 
@@ -195,6 +206,137 @@ static void a_message_holds_no_query(void **unused UNUSED)
 	assert_null(strstr(err.msg, "secret"));
 }
 
+/* The path may hold an '@'; a password may, too. */
+static void a_message_names_host_and_path(void **unused UNUSED)
+{
+	static const struct {
+		const char *url, *name;
+	} cases[] = {
+		{ "http://127.0.0.1:1/a@b/c?d=e@f", "http://127.0.0.1:1/a@b/c: " },
+		{ "http://user:se@cret@127.0.0.1:1/a", "127.0.0.1:1/a: " }, { "http://user:cret@127.0.0.1:1", "127.0.0.1:1: " },
+		{ "http://127.0.0.1:1?secret", "http://127.0.0.1:1: " },
+	};
+	WITH_BOTH(f);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct http_response r;
+		struct err err = { 0 };
+		const struct http_request rq = { .method = "GET", .url = cases[i].url };
+		assert_int_not_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_OK);
+		if (strncmp(err.msg, cases[i].name, strlen(cases[i].name)) != 0 || strstr(err.msg, "cret"))
+			fail_msg("%s: %s", cases[i].url, err.msg);
+	}
+}
+
+static void a_header_that_cannot_be_sent_is_refused(void **unused UNUSED)
+{
+	static char longest[128 << 10];
+	WITH_BOTH(f);
+	memset(longest, 'x', sizeof longest);
+	const struct slice bad[] = { { longest, sizeof longest }, SLICE("a\r\nX-Sent: b"), SLICE("a\nb"), { "a\0b", 3 } };
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		struct http_response r;
+		struct err err = { 0 };
+		const struct http_header header = { SLICE("X-Sent"), bad[i] };
+		(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/echo", server_port(f->server));
+		const struct http_request rq = { .method = "GET", .url = f->url, .header = &header, .header_count = 1 };
+		assert_int_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_FATAL);
+		assert_non_null(strstr(err.msg, "X-Sent"));
+		assert_true(strlen(err.msg) < 200);
+	}
+	assert_int_equal(f->requests, 0);
+}
+
+/* A peer that says `said` to each request on a connection, whatever was asked, and counts the connections. */
+struct speaker {
+	int listening, port;
+	const char *said;
+	pthread_t thread;
+	int connections;
+};
+
+static void serve(struct speaker *s, int fd)
+{
+	char heard[8192];
+	size_t len = strlen(s->said);
+	while (read(fd, heard, sizeof heard) > 0 && write(fd, s->said, len) == (ssize_t) len)
+		if (!strstr(s->said, "Content-Length"))
+			break;
+	(void) shutdown(fd, SHUT_RDWR);
+	(void) close(fd);
+}
+
+static void *speak(void *ctx)
+{
+	struct speaker *s = ctx;
+	for (int fd; (fd = accept(s->listening, NULL, NULL)) >= 0; s->connections++)
+		serve(s, fd);
+	return NULL;
+}
+
+static void speaker_open(struct speaker *s, const char *said)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	*s = (struct speaker){ .said = said, .listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	assert_int_equal(bind(s->listening, (struct sockaddr *) &at, len), 0);
+	assert_int_equal(listen(s->listening, 8), 0);
+	assert_int_equal(getsockname(s->listening, (struct sockaddr *) &at, &len), 0);
+	s->port = ntohs(at.sin_port);
+	assert_int_equal(pthread_create(&s->thread, NULL, speak, s), 0);
+}
+
+static void speaker_close(struct speaker *s)
+{
+	(void) shutdown(s->listening, SHUT_RDWR);
+	(void) pthread_join(s->thread, NULL);
+	(void) close(s->listening);
+}
+
+static enum rc ask(struct fixture *f, const struct speaker *s, struct http_response *out, struct err *err)
+{
+	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/", s->port);
+	const struct http_request rq = { .method = "GET", .url = f->url };
+	return http_send(f->http, &rq, &f->arena, out, err);
+}
+
+/* A captive portal, a broken proxy: something listens there that speaks another language. */
+static void what_is_no_http_may_be_mended(void **unused UNUSED)
+{
+	static const char *const said[] = { "SSH-2.0-other\r\n", "\x15\x03\x01", "<html>", "HTTP/9.9 ok\r\n\r\n", "HTTP/1.1\r\n\r\n", "\r\n" };
+	WITH_BOTH(f);
+	for (size_t i = 0; i < COUNT_OF(said); i++) {
+		struct http_response r;
+		struct err err = { 0 };
+		struct speaker s;
+		speaker_open(&s, said[i]);
+		enum rc rc = ask(f, &s, &r, &err);
+		if (rc != RC_RETRY)
+			fail_msg("%s: %s: %s", said[i], rc_name(rc), err.msg);
+		http_close(f->http);
+		f->http = NULL;
+		speaker_close(&s);
+		reopen(f);
+	}
+}
+
+static void one_connection_serves_many_requests(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct speaker s;
+	speaker_open(&s, "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nETag: \"2\"\r\nContent-Length: 2\r\n\r\n{}");
+	for (int i = 0; i < 20; i++) {
+		struct http_response r;
+		struct err err = { 0 };
+		if (ask(f, &s, &r, &err) != RC_OK)
+			fail_msg("%s", err.msg);
+		assert_true(slice_is(http_response_header(&r, "etag"), "\"2\"")); /* the last of two */
+	}
+	http_close(f->http);
+	f->http = NULL;
+	speaker_close(&s);
+	assert_int_equal(s.connections, 1);
+}
+
 static void what_is_no_address_is_told_at_once(void **unused UNUSED)
 {
 	static const char *const url[] = { "", "nonsense://x", "file:///etc/passwd", "http://" };
@@ -238,6 +380,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_body_has_a_limit),
 	cmocka_unit_test(a_body_may_come_compressed),
 	cmocka_unit_test(a_message_holds_no_query),
+	cmocka_unit_test(a_message_names_host_and_path),
+	cmocka_unit_test(a_header_that_cannot_be_sent_is_refused),
+	cmocka_unit_test(what_is_no_http_may_be_mended),
+	cmocka_unit_test(one_connection_serves_many_requests),
 	cmocka_unit_test(what_is_no_address_is_told_at_once),
 	cmocka_unit_test(a_stop_ends_it),
 	cmocka_unit_test(texts_are_escaped_and_back),
