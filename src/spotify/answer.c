@@ -2,8 +2,6 @@
 
 #include "base/json.h"
 
-#define WAIT_MS_MAX ((int64_t) 7 * 86400 * 1000)
-
 const char *answer_kind_name(enum answer_kind kind)
 {
 	static const char *const name[] = {
@@ -78,7 +76,7 @@ static int64_t retry_after_ms(const struct http_response *r)
 	int64_t seconds;
 	if (!value.ptr || !slice_to_int(value, &seconds) || seconds < 0)
 		return ANSWER_WAIT_UNKNOWN;
-	return seconds > WAIT_MS_MAX / 1000 ? WAIT_MS_MAX : seconds * 1000;
+	return seconds > ANSWER_WAIT_MS_MAX / 1000 ? ANSWER_WAIT_MS_MAX : seconds * 1000;
 }
 
 static bool mentions_premium(struct slice body)

@@ -22,9 +22,10 @@ const char *answer_kind_name(enum answer_kind kind);
 
 #define ANSWER_SAID_BYTES 200
 #define ANSWER_WAIT_UNKNOWN (-1)
+#define ANSWER_WAIT_MS_MAX ((int64_t) 7 * 86400 * 1000)
 struct answer {
 	enum answer_kind kind;
-	int64_t wait_ms;              /* BUSY, QUOTA: Retry-After, at most seven days; ANSWER_WAIT_UNKNOWN when it does not say */
+	int64_t wait_ms;              /* BUSY, QUOTA: Retry-After, at most ANSWER_WAIT_MS_MAX; ANSWER_WAIT_UNKNOWN when it does not say */
 	char said[ANSWER_SAID_BYTES]; /* "429 Too many requests": status and what the body says, harmless to print */
 };
 void answer_judge(const struct http_response *response, struct answer *out);

@@ -11,6 +11,10 @@
 #define BACKOFF_MS_MAX 30000
 #define QUOTA_MS ((int64_t) 3600 * 1000) /* when a spent quota does not say how long */
 #define SAY_ABOVE_MS 2000
+#define URL_BYTES_MAX 8192
+#define ETAG_BYTES_MAX 1024
+#define LOCKED_OUT_MS 60000 /* when Spotify does not take its own tokens */
+#define SLACK_MS 60000
 
 struct spotify_api {
 	struct spotify_api_options o;
@@ -77,6 +81,8 @@ struct spotify_counts spotify_counts(const struct spotify_api *a)
 bool spotify_is_api_url(const struct spotify_api *a, struct slice url)
 {
 	size_t len = strlen(a->api_url);
+	if (url.len > URL_BYTES_MAX)
+		return false;
 	for (size_t i = 0; i < url.len; i++)
 		if ((unsigned char) url.ptr[i] <= ' ' || (unsigned char) url.ptr[i] >= 0x7f)
 			return false; /* no address at all */
@@ -138,12 +144,17 @@ static enum rc not_yet(struct spotify_api *a, int64_t now_ms, struct err *err)
 	return RC_RETRY;
 }
 
+bool spotify_forbids(int64_t not_before_ms, int64_t now_ms)
+{
+	return not_before_ms > now_ms && not_before_ms - now_ms <= ANSWER_WAIT_MS_MAX + SLACK_MS;
+}
+
 enum rc spotify_allowed(struct spotify_api *a, struct err *err)
 {
 	int64_t now_ms = clock_now_ms(a->o.clock);
 	if (spotify_is_stopped(a))
 		return stop(err);
-	if (now_ms < a->not_before_ms)
+	if (spotify_forbids(a->not_before_ms, now_ms))
 		return not_yet(a, now_ms, err);
 	a->not_before_ms = 0;
 	return RC_OK;
@@ -177,16 +188,32 @@ static void sending_done(struct sending *s)
 	arena_done(&s->arena);
 }
 
+/* One that can be sent back as it came. */
+static bool is_etag(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char) s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
+			return false;
+	return s.len > 0 && s.len <= ETAG_BYTES_MAX;
+}
+
+/* What is wrong with the login is wrong with every request: never a verdict on this one. */
+static enum rc get_token(struct spotify_api *a, struct arena *arena, struct slice *out, struct err *err)
+{
+	enum rc rc = token_get(a->o.token, arena, out, err);
+	return rc == RC_OK || rc == RC_RETRY ? rc : RC_FATAL;
+}
+
 static enum rc send_once(struct spotify_api *a, struct sending *s, struct http_response *out, struct err *err)
 {
 	struct slice token;
 	struct http_header header[3];
 	size_t count = 0;
 	arena_reset(&s->arena);
-	TRY(token_get(a->o.token, &s->arena, &token, err));
+	TRY(get_token(a, &s->arena, &token, err));
 	header[count++] = (struct http_header){ SLICE("Authorization"), arena_printf(&s->arena, "Bearer %.*s", SLICE_FMT(token)) };
 	header[count++] = (struct http_header){ SLICE("Accept"), SLICE("application/json") };
-	if (s->rq->etag.ptr)
+	if (is_etag(s->rq->etag))
 		header[count++] = (struct http_header){ SLICE("If-None-Match"), s->rq->etag };
 	const struct http_request rq = { .method = "GET", .url = s->rq->url, .header = header, .header_count = count };
 	keep_gap(a);
@@ -235,6 +262,18 @@ static enum rc passing(struct spotify_api *a, struct sending *s, const char *why
 	return spotify_is_stopped(a) ? stop(err) : RC_OK;
 }
 
+static enum rc take_body(const struct sending *s, const struct http_response *r, struct arena *arena, struct spotify_reply *out,
+                         struct err *err)
+{
+	struct slice etag = http_response_header(r, "ETag");
+	if (!arena_fits(arena, r->body.len + ETAG_BYTES_MAX + 64))
+		return err_set(err, RC_REJECT, "Spotify: %.*s: an answer of %zu bytes, there is room for %zu", (int) strcspn(s->rq->url, "?"),
+		               s->rq->url, r->body.len, arena->limit - arena->used);
+	out->body = arena_copy(arena, r->body);
+	out->etag = is_etag(etag) ? arena_copy(arena, etag) : SLICE_NULL;
+	return RC_OK;
+}
+
 static enum rc take_answer(struct spotify_api *a, struct sending *s, const struct http_response *r, struct arena *arena,
                            bool *out_again, struct spotify_reply *out, struct err *err)
 {
@@ -249,7 +288,7 @@ static enum rc take_answer(struct spotify_api *a, struct sending *s, const struc
 	s->app_refusals = answer.kind == ANSWER_APP_REFUSED ? s->app_refusals + 1 : 0;
 	switch (answer.kind) {
 	case ANSWER_NOT_MODIFIED:
-		if (!s->rq->etag.ptr) /* nobody asked */
+		if (!is_etag(s->rq->etag)) /* nobody asked */
 			break;
 		a->counts.not_modified++;
 		metric_add(METRIC_spotify_not_modified, 1);
@@ -258,16 +297,13 @@ static enum rc take_answer(struct spotify_api *a, struct sending *s, const struc
 	case ANSWER_OK:
 		if (!body_fits(s->rq, r->body, &why))
 			break;
-		struct slice etag = http_response_header(r, "ETag");
-		out->body = arena_copy(arena, r->body);
-		out->etag = etag.len ? arena_copy(arena, etag) : SLICE_NULL;
-		return RC_OK;
+		return take_body(s, r, arena, out, err);
 	case ANSWER_UNAUTHORIZED:
 		token_drop(a->o.token);
 		*out_again = true;
 		if (s->refusals == 1)
 			return RC_OK;
-		return err_set(err, RC_RETRY, "Spotify: %.*s: a token that was just issued is refused too (%s)", SLICE_FMT(name), answer.said);
+		return obey(a, LOCKED_OUT_MS, false, "Spotify refuses a token that was just issued (401)", err);
 	case ANSWER_BUSY:
 		*out_again = true;
 		s->busy++;

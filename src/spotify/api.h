@@ -42,7 +42,7 @@ struct spotify_request {
 struct spotify_reply {
 	enum answer_kind kind;
 	bool not_modified;
-	struct slice body, etag; /* owned by the arena; etag SLICE_NULL when the answer has none */
+	struct slice body, etag; /* owned by the arena; etag SLICE_NULL when the answer has none that can be sent back */
 	char said[ANSWER_SAID_BYTES];
 };
 MUST_USE enum rc spotify_get(struct spotify_api *a, const struct spotify_request *rq, struct arena *arena,
@@ -55,6 +55,8 @@ int64_t spotify_not_before(const struct spotify_api *a);
 void spotify_set_not_before(struct spotify_api *a, int64_t ms, const char *why);
 const char *spotify_why(const struct spotify_api *a); /* of not_before */
 bool spotify_is_stopped(const struct spotify_api *a); /* somebody asked to stop */
+/* Does such a moment forbid a request now?  One farther off than any answer is believed was noted by a clock that was wrong. */
+bool spotify_forbids(int64_t not_before_ms, int64_t now_ms);
 /* RC_RETRY, with the wait, when a request may not go out now. */
 MUST_USE enum rc spotify_allowed(struct spotify_api *a, struct err *err);
 
@@ -63,7 +65,7 @@ struct spotify_counts {
 };
 struct spotify_counts spotify_counts(const struct spotify_api *a);
 
-/* Does the URL lead to the API this was opened for?  The token goes nowhere else. */
+/* Does the URL lead to the API this was opened for, and can it be one?  The token goes nowhere else. */
 bool spotify_is_api_url(const struct spotify_api *a, struct slice url);
 
 #endif

@@ -1,0 +1,204 @@
+/* The client of Spotify before a server, a disk and a file that mean no good: nothing ends the program, and nothing that is not the
+ * playlist's fault is held against it. */
+#include "base/buf.h"
+#include "io/server.h"
+#include "spotify/account.h"
+#include "spotify/api.h"
+#include "test.h"
+
+#include <stdio.h>
+
+#define NOW_MS ((int64_t) 1795000000 * 1000)
+#define DAY_MS ((int64_t) 86400 * 1000)
+
+/* Accounts service and Web API in one; the test says what the API answers. */
+struct peer {
+	struct server *server;
+	struct http *http;
+	struct clock_fake clock;
+	struct token_keeper *token;
+	struct spotify_api *api;
+	struct arena arena;
+	char url[80], accounts[64], file[512];
+	void (*answer)(struct peer *p, const struct server_request *rq, struct server_reply *reply);
+	int tokens, calls;
+	const char *seen_etag;
+};
+
+static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
+{
+	struct peer *p = ctx;
+	if (strcmp(rq->path, "/api/token") == 0) {
+		reply->body = arena_printf(rq->arena, "{\"access_token\":\"access-%d\",\"expires_in\":3600}", ++p->tokens);
+		return;
+	}
+	const char *etag = server_header(rq, "If-None-Match");
+	p->seen_etag = etag ? arena_strdup(&p->arena, slice_of(etag)) : NULL;
+	p->calls++;
+	reply->body = SLICE("{}");
+	if (p->answer)
+		p->answer(p, rq, reply);
+}
+
+/* A new process: what the last one held in memory is gone. */
+static void begin(struct peer *p, const char *secret, const char *refresh)
+{
+	spotify_api_close(p->api);
+	token_close(p->token);
+	p->token = token_open(&(struct token_options){ .http = p->http, .clock = &p->clock.base, .accounts_url = p->accounts, .client_id = "app",
+	                                               .client_secret = secret, .refresh_token = refresh, .file = p->file });
+	p->api = spotify_api_open(&(struct spotify_api_options){ .http = p->http, .token = p->token, .clock = &p->clock.base,
+	                                                         .rand = rand_new(test_seed()), .api_url = p->url, .attempts_max = 3,
+	                                                         .budget_ms = 300000, .playlist_budget_ms = 30000 });
+}
+
+static void peer_open(struct peer *p)
+{
+	struct err err = { 0 };
+	*p = (struct peer){ .arena = arena_new((size_t) 64 << 20) };
+	const struct server_options so = { .what = "peer", .connections_max = 8, .body_limit_bytes = 1 << 20, .head_limit_bytes = 1 << 17,
+		                           .idle_timeout_s = 30, .handle = handle, .ctx = p };
+	const struct http_options ho = { .connect_timeout_ms = 10000, .timeout_ms = 60000, .body_limit_bytes = 1 << 20,
+		                         .user_agent = "sargam-test" };
+	if (server_open(&so, &p->server, &err) != RC_OK || http_open(&ho, &p->http, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	(void) snprintf(p->accounts, sizeof p->accounts, "http://127.0.0.1:%d", server_port(p->server));
+	(void) snprintf(p->url, sizeof p->url, "%s/v1", p->accounts);
+	(void) snprintf(p->file, sizeof p->file, "%s/token.json", test_tmpdir());
+	clock_fake_init(&p->clock, NOW_MS);
+	begin(p, "secret", "");
+}
+
+static void peer_close(struct peer *p)
+{
+	spotify_api_close(p->api);
+	token_close(p->token);
+	http_close(p->http);
+	server_close(p->server);
+	arena_done(&p->arena);
+}
+#define PEER(p)                            \
+	CLEANUP(peer_close) struct peer p; \
+	peer_open(&(p))
+
+static enum rc get_with(struct peer *p, const char *path, struct slice etag, struct spotify_reply *out, struct err *err)
+{
+	const struct spotify_request rq = { .url = arena_printf(&p->arena, "%s%s", p->url, path).ptr, .etag = etag };
+	return spotify_get(p->api, &rq, &p->arena, out, err);
+}
+
+static enum rc get(struct peer *p, const char *path, struct err *err)
+{
+	struct spotify_reply reply;
+	return get_with(p, path, SLICE_NULL, &reply, err);
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------ */
+
+static void answer_long_etag(struct peer *p UNUSED, const struct server_request *rq, struct server_reply *reply)
+{
+	char *etag = arena_alloc(rq->arena, 40001);
+	memset(etag, 'e', 40000);
+	server_reply_header(reply, "ETag", etag);
+}
+
+static void an_etag_that_cannot_be_sent_back_is_none(void **unused UNUSED)
+{
+	PEER(p);
+	struct spotify_reply reply;
+	struct err err = { 0 };
+	p.answer = answer_long_etag;
+	assert_int_equal(get_with(&p, "/me", SLICE_NULL, &reply, &err), RC_OK);
+	assert_null(reply.etag.ptr);
+	assert_int_equal(get_with(&p, "/me", SLICE("\"good\""), &reply, &err), RC_OK);
+	assert_string_equal(p.seen_etag, "\"good\"");
+	const struct slice bad[] = { SLICE("\"a\r\nX-Evil: 1\""), { "\"a\0b\"", 5 }, SLICE("") }; /* of a file that was tampered with */
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		assert_int_equal(get_with(&p, "/me", bad[i], &reply, &err), RC_OK);
+		assert_null(p.seen_etag);
+	}
+}
+
+static void answer_large(struct peer *p UNUSED, const struct server_request *rq, struct server_reply *reply)
+{
+	char *text = arena_alloc(rq->arena, 200000);
+	memset(text, ' ', 200000);
+	text[0] = '{';
+	text[199999] = '}';
+	reply->body = (struct slice){ text, 200000 };
+}
+
+static void a_body_larger_than_the_callers_room_is_refused(void **unused UNUSED)
+{
+	PEER(p);
+	CLEANUP(arena_done) struct arena small = arena_new(100000);
+	struct spotify_reply reply;
+	struct err err = { 0 };
+	p.answer = answer_large;
+	const struct spotify_request rq = { .url = arena_printf(&small, "%s/me", p.url).ptr };
+	assert_int_equal(spotify_get(p.api, &rq, &small, &reply, &err), RC_REJECT);
+	assert_non_null(strstr(err.msg, "/me"));
+	assert_int_equal(p.calls, 1);
+}
+
+static void an_address_without_end_is_none(void **unused UNUSED)
+{
+	PEER(p);
+	CLEANUP(buf_done) struct buf url = buf_new(1 << 24);
+	buf_addf(&url, "%s/me?x=", p.url);
+	for (int i = 0; i < 1 << 14; i++)
+		buf_adds(&url, "0123456789abcdef");
+	assert_false(spotify_is_api_url(p.api, buf_slice(&url)));
+}
+
+static void answer_401(struct peer *p UNUSED, const struct server_request *rq UNUSED, struct server_reply *reply)
+{
+	reply->status = 401;
+	reply->body = SLICE("{\"error\":{\"status\":401,\"message\":\"Missing/invalid/expired access token\"}}");
+}
+
+/* A login that rotates would lose a token with each of a hundred playlists. */
+static void tokens_that_are_refused_are_not_asked_for_again_and_again(void **unused UNUSED)
+{
+	PEER(p);
+	struct err err = { 0 };
+	p.answer = answer_401;
+	for (int playlist = 0; playlist < 10; playlist++) {
+		spotify_next_playlist(p.api);
+		assert_int_equal(get(&p, "/playlists/x", &err), RC_RETRY);
+		assert_non_null(strstr(err.msg, "just issued"));
+		assert_true(err.retry_after_ms > 0);
+	}
+	assert_int_equal(p.tokens, 2);
+	assert_int_equal(p.calls, 2);
+	p.answer = NULL;
+	clock_fake_advance_ms(&p.clock, 61000);
+	assert_int_equal(get(&p, "/playlists/x", &err), RC_OK);
+}
+
+/* --- what is remembered -------------------------------------------------------------------------------------- */
+
+static void a_moment_that_no_answer_named_forbids_nothing(void **unused UNUSED)
+{
+	PEER(p);
+	struct err err = { 0 };
+	const int64_t wrong[] = { INT64_MAX, INT64_MAX - 998, INT64_MIN, -1, 0, NOW_MS - 1, NOW_MS + 8 * DAY_MS, NOW_MS + 30000 * DAY_MS };
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		spotify_set_not_before(p.api, wrong[i], "a clock that was wrong");
+		if (get(&p, "/me", &err) != RC_OK)
+			fail_msg("%lld: %s", (long long) wrong[i], err.msg);
+		assert_int_equal(spotify_not_before(p.api), 0);
+	}
+	spotify_set_not_before(p.api, NOW_MS + 7 * DAY_MS, "the longest that is believed");
+	assert_int_equal(get(&p, "/me", &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "no request before"));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(an_etag_that_cannot_be_sent_back_is_none),
+	cmocka_unit_test(a_body_larger_than_the_callers_room_is_refused),
+	cmocka_unit_test(an_address_without_end_is_none),
+	cmocka_unit_test(tokens_that_are_refused_are_not_asked_for_again_and_again),
+	cmocka_unit_test(a_moment_that_no_answer_named_forbids_nothing),
+};
+TEST_SUITE(spotify_hostile, tests)
