@@ -16,7 +16,7 @@ struct token_keeper {
 	struct token_options o;
 	char *accounts_url, *client_id, *client_secret, *refresh_token, *path;
 	struct token_file file; /* as last read or written */
-	bool loaded;
+	bool checked;           /* what `file` and the options hold can be worked with */
 	bool unsaved;           /* `file` holds a login that is not on disk yet */
 	char *app_token;        /* of client credentials: kept in memory only */
 	int64_t app_expires_ms, requests;
@@ -69,9 +69,8 @@ int64_t token_requests(const struct token_keeper *t)
 
 static enum rc load(struct token_keeper *t, struct err *err)
 {
-	TRY(token_file_read(t->path, &t->file, err));
-	t->loaded = true;
-	return RC_OK;
+	t->checked = false;
+	return token_file_read(t->path, &t->file, err);
 }
 
 static bool from_environment(const struct token_keeper *t)
@@ -120,7 +119,7 @@ static enum rc check_texts(const struct token_keeper *t, struct err *err)
 
 static enum rc check_same_app(const struct token_keeper *t, struct err *err)
 {
-	bool other = !from_environment(t) && t->file.refresh_token[0] && t->client_id[0] && strcmp(t->client_id, t->file.client_id) != 0;
+	bool other = !from_environment(t) && refresh_token(t)[0] && t->client_id[0] && strcmp(t->client_id, t->file.client_id) != 0;
 	if (!other)
 		return RC_OK;
 	return err_set(err, RC_FATAL, "%s: the login belongs to the app %s, the setting spotify_client_id names %s: " LOGIN_AGAIN
@@ -280,7 +279,7 @@ static enum rc keep(struct token_keeper *t, const struct json *answer, bool firs
 
 static bool good(const struct token_keeper *t, const char *token, int64_t until_ms)
 {
-	return token[0] && clock_now_ms(t->o.clock) + MARGIN_MS < until_ms;
+	return is_token(slice_of(token)) && clock_now_ms(t->o.clock) + MARGIN_MS < until_ms;
 }
 
 /* Is the access token of the file one of the refresh token that counts? */
@@ -293,6 +292,10 @@ static enum rc refresh_locked(struct token_keeper *t, struct err *err)
 {
 	CLEANUP(mem_freep) char *seen = mem_strdup(t->file.access_token);
 	TRY(load(t, err)); /* another process may have been first */
+	TRY(check_same_app(t, err));
+	if (!refresh_token(t)[0])
+		return err_set(err, RC_FATAL, "%s: the login is gone: " LOGIN_AGAIN, t->path);
+	t->checked = true;
 	bool fresh = !t->refused || strcmp(seen, t->file.access_token) != 0;
 	if (file_is_ours(t) && fresh && good(t, t->file.access_token, t->file.expires_ms)) {
 		t->refused = false;
@@ -311,14 +314,22 @@ static enum rc refresh_locked(struct token_keeper *t, struct err *err)
 	return keep(t, answer, false, err);
 }
 
+/* Processes that share the file take turns.  A home that is not there yet is made: a new login must find its place. */
+static enum rc lock_file(const struct token_keeper *t, int *out_guard, struct err *err)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
+	const char *slash = strrchr(t->path, '/');
+	if (slash && slash > t->path)
+		TRY(file_mkdirs(arena_printf(&arena, "%.*s", (int) (slash - t->path), t->path).ptr, err));
+	return file_guard(arena_printf(&arena, "%s.lock", t->path).ptr, false, out_guard, err);
+}
+
 static enum rc user_token(struct token_keeper *t, struct err *err)
 {
 	CLEANUP(file_unguardp) int guard = -1;
-	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
 	if (!t->unsaved && file_is_ours(t) && !t->refused && good(t, t->file.access_token, t->file.expires_ms))
 		return RC_OK;
-	struct slice lock = arena_printf(&arena, "%s.lock", t->path);
-	TRY(file_guard(lock.ptr, false, &guard, err));
+	TRY(lock_file(t, &guard, err));
 	return t->unsaved ? save(t, err) : refresh_locked(t, err);
 }
 
@@ -341,8 +352,9 @@ static enum rc app_token(struct token_keeper *t, struct err *err)
 
 enum rc token_get(struct token_keeper *t, struct arena *arena, struct slice *out, struct err *err)
 {
-	if (!t->loaded)
+	if (!t->checked)
 		TRY(token_check(t, err));
+	t->checked = true;
 	bool user = refresh_token(t)[0] != '\0';
 	TRY(user ? user_token(t, err) : app_token(t, err));
 	*out = arena_copy(arena, slice_of(user ? t->file.access_token : t->app_token));
@@ -368,6 +380,6 @@ enum rc token_exchange(struct token_keeper *t, struct slice code, struct slice v
 	enum rc rc = ask(t, &g, &arena, &answer, err);
 	buf_done(&g.form);
 	TRY(rc);
-	TRY(file_guard(arena_printf(&arena, "%s.lock", t->path).ptr, false, &guard, err));
+	TRY(lock_file(t, &guard, err));
 	return keep(t, answer, true, err);
 }

@@ -6,6 +6,7 @@
 #include "io/file.h"
 
 #define FILE_BYTES_MAX ((size_t) 64 << 10)
+#define TIME_MS_MAX ((int64_t) 4102444800 * 1000) /* 2100-01-01 */
 
 static void forget(char **s)
 {
@@ -30,6 +31,13 @@ static char *copy(struct slice s)
 	return text;
 }
 
+/* A moment that can be printed and counted from; 0 when it is none. */
+static int64_t moment_ms(const struct json *root, const char *key)
+{
+	int64_t ms = json_get_integer(root, key, 0);
+	return ms > 0 && ms < TIME_MS_MAX ? ms : 0;
+}
+
 static void from_json(const struct json *root, struct token_file *out)
 {
 	struct slice seed = json_get_string(root, "seed_sha256");
@@ -39,8 +47,8 @@ static void from_json(const struct json *root, struct token_file *out)
 		.access_token = copy(json_get_string(root, "access_token")),
 		.refresh_token = copy(json_get_string(root, "refresh_token")),
 		.scope = copy(json_get_string(root, "scope")),
-		.expires_ms = json_get_integer(root, "expires_ms", 0),
-		.authorized_ms = json_get_integer(root, "authorized_ms", 0),
+		.expires_ms = moment_ms(root, "expires_ms"),
+		.authorized_ms = moment_ms(root, "authorized_ms"),
 	};
 	if (seed.len == HASH_HEX_BYTES - 1)
 		memcpy(out->seed, seed.ptr, seed.len);

@@ -1,6 +1,7 @@
 /* The client of Spotify before a server, a disk and a file that mean no good: nothing ends the program, and nothing that is not the
  * playlist's fault is held against it. */
 #include "base/buf.h"
+#include "io/file.h"
 #include "io/server.h"
 #include "spotify/account.h"
 #include "spotify/api.h"
@@ -194,11 +195,109 @@ static void a_moment_that_no_answer_named_forbids_nothing(void **unused UNUSED)
 	assert_non_null(strstr(err.msg, "no request before"));
 }
 
+/* --- the login ------------------------------------------------------------------------------------------------ */
+
+static void a_login_needs_no_folder_beforehand(void **unused UNUSED)
+{
+	PEER(p);
+	struct err err = { 0 };
+	(void) snprintf(p.file, sizeof p.file, "%s/not/there/token.json", test_tmpdir());
+	begin(&p, "", "seed");
+	enum rc rc = get(&p, "/me", &err);
+	if (rc != RC_OK)
+		fail_msg("%s: %s", rc_name(rc), err.msg);
+}
+
+static void what_is_wrong_with_the_login_is_not_the_playlists_fault(void **unused UNUSED)
+{
+	PEER(p);
+	struct err err = { 0 };
+	assert_int_equal(file_replace(p.file, SLICE("a file"), &err), RC_OK);
+	(void) snprintf(p.file + strlen(p.file), 32, "/token.json"); /* below a file */
+	begin(&p, "", "seed");
+	enum rc rc = get(&p, "/me", &err);
+	if (rc != RC_FATAL && rc != RC_RETRY)
+		fail_msg("%s: %s", rc_name(rc), err.msg);
+	assert_int_equal(p.calls, 0);
+}
+
+static void write_login(struct peer *p, const char *text)
+{
+	struct err err = { 0 };
+	if (file_replace_secret(p->file, slice_of(text), &err) != RC_OK)
+		fail_msg("%s", err.msg);
+}
+
+/* Another process may log in anew, or remove the file, while this one runs. */
+static void a_login_that_is_gone_meanwhile_says_so(void **unused UNUSED)
+{
+	PEER(p);
+	struct err err = { 0 };
+	write_login(&p, "{\"client_id\":\"app\",\"refresh_token\":\"r\"}");
+	begin(&p, "", "");
+	assert_int_equal(get(&p, "/me", &err), RC_OK);
+	clock_fake_advance_ms(&p.clock, 3600 * 1000);
+	assert_int_equal(file_remove(p.file, &err), RC_OK);
+	assert_int_equal(get(&p, "/me", &err), RC_FATAL);
+	assert_non_null(strstr(err.msg, "sargam login"));
+	write_login(&p, "{\"client_id\":\"another\",\"refresh_token\":\"r\"}");
+	assert_int_equal(get(&p, "/me", &err), RC_FATAL);
+	assert_non_null(strstr(err.msg, "belongs to the app another"));
+	assert_int_equal(p.tokens, 1);
+	write_login(&p, "{\"client_id\":\"app\",\"refresh_token\":\"r2\"}");
+	assert_int_equal(get(&p, "/me", &err), RC_OK);
+}
+
+/* What the environment's token left there is nobody's login. */
+static void the_rest_of_another_apps_token_is_in_nobodys_way(void **unused UNUSED)
+{
+	PEER(p);
+	struct err err = { 0 };
+	write_login(&p, arena_printf(&p.arena, "{\"client_id\":\"another\",\"refresh_token\":\"r\",\"seed_sha256\":\"%064d\"}", 7).ptr);
+	begin(&p, "secret", "");
+	if (get(&p, "/me", &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	write_login(&p, "{\"client_id\":\"another\",\"refresh_token\":\"r\"}");
+	begin(&p, "secret", "");
+	for (int i = 0; i < 2; i++) /* not even when asked again */
+		assert_int_equal(get(&p, "/me", &err), RC_FATAL);
+}
+
+static void odd_values_in_the_file_are_no_values(void **unused UNUSED)
+{
+	static const char *const odd[] = {
+		"\"access_token\":\"a\\r\\nX-Evil: 1\",\"expires_ms\":1795003600000", "\"access_token\":\"a b\",\"expires_ms\":9223372036854775807",
+		"\"access_token\":\"a\",\"expires_ms\":-9223372036854775808", "\"access_token\":{},\"expires_ms\":{}",
+		"\"access_token\":\"\xc3\xa9\",\"expires_ms\":1795003600000",
+	};
+	PEER(p);
+	struct err err = { 0 };
+	struct token_facts facts;
+	for (size_t i = 0; i < COUNT_OF(odd); i++) {
+		write_login(&p, arena_printf(&p.arena, "{\"client_id\":\"app\",\"refresh_token\":\"r\",%s}", odd[i]).ptr);
+		begin(&p, "", "");
+		if (get(&p, "/me", &err) != RC_OK)
+			fail_msg("%s: %s", odd[i], err.msg);
+		assert_int_equal(p.tokens, i + 1);
+	}
+	static const char *const moment[] = { "9223372036854775807", "-9223372036854775808", "-1", "300000000000000", "\"x\"" };
+	for (size_t i = 0; i < COUNT_OF(moment); i++) { /* the doctor counts days from it and prints it as a date */
+		write_login(&p, arena_printf(&p.arena, "{\"client_id\":\"app\",\"refresh_token\":\"r\",\"authorized_ms\":%s}", moment[i]).ptr);
+		assert_int_equal(token_facts(p.token, &facts, &err), RC_OK);
+		assert_int_equal(facts.authorized_ms, 0);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_etag_that_cannot_be_sent_back_is_none),
 	cmocka_unit_test(a_body_larger_than_the_callers_room_is_refused),
 	cmocka_unit_test(an_address_without_end_is_none),
 	cmocka_unit_test(tokens_that_are_refused_are_not_asked_for_again_and_again),
 	cmocka_unit_test(a_moment_that_no_answer_named_forbids_nothing),
+	cmocka_unit_test(a_login_needs_no_folder_beforehand),
+	cmocka_unit_test(what_is_wrong_with_the_login_is_not_the_playlists_fault),
+	cmocka_unit_test(a_login_that_is_gone_meanwhile_says_so),
+	cmocka_unit_test(the_rest_of_another_apps_token_is_in_nobodys_way),
+	cmocka_unit_test(odd_values_in_the_file_are_no_values),
 };
 TEST_SUITE(spotify_hostile, tests)
