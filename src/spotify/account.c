@@ -4,11 +4,15 @@
 #include "base/mem.h"
 
 #define BODIES_BYTES ((size_t) 64 << 20)
-#define PAGES_MAX 1000 /* of 50 each */
+#define PAGES_MAX 1000
+#define LISTED_MAX ((size_t) 50 * PAGES_MAX)
+#define LISTED_BYTES_MIN 64 /* of a playlist's four strings in an arena */
 
-static enum rc get(struct spotify_api *a, struct slice url, struct arena *arena, struct json **out, struct err *err)
+/* `fits`: the body is what was asked for; NULL for any JSON. */
+static enum rc get(struct spotify_api *a, struct slice url, bool (*fits)(void *ctx, struct slice body, struct err *why),
+                   struct arena *arena, struct json **out, struct err *err)
 {
-	const struct spotify_request rq = { .url = url.ptr };
+	const struct spotify_request rq = { .url = url.ptr, .fits = fits };
 	struct spotify_reply reply;
 	TRY(spotify_get(a, &rq, arena, &reply, err));
 	return json_parse(reply.body, out, err);
@@ -19,13 +23,20 @@ static struct slice keep(struct arena *arena, struct slice s)
 	return s.ptr ? arena_copy(arena, s) : SLICE_NULL;
 }
 
+static bool is_user(void *ctx UNUSED, struct slice body, struct err *why)
+{
+	CLEANUP(json_freep) struct json *root = NULL;
+	return json_parse(body, &root, why) == RC_OK &&
+	       (json_get_string(root, "id").len || err_set(why, RC_REJECT, "the answer names no user") == RC_OK);
+}
+
 enum rc spotify_me(struct spotify_api *a, struct arena *arena, struct spotify_user *out, struct err *err)
 {
 	CLEANUP(json_freep) struct json *root = NULL;
-	TRY(get(a, arena_printf(arena, "%s/me", spotify_api_url(a)), arena, &root, err));
+	TRY(get(a, arena_printf(arena, "%s/me", spotify_api_url(a)), is_user, arena, &root, err));
 	out->id = keep(arena, json_get_string(root, "id"));
 	out->name = keep(arena, json_get_string(root, "display_name"));
-	return out->id.len ? RC_OK : err_set(err, RC_RETRY, "Spotify: /me: the answer names no user");
+	return RC_OK;
 }
 
 /* --- playlists ---------------------------------------------------------------------------------------------- */
@@ -64,30 +75,57 @@ static struct spotify_listed *grow(struct growing *g)
 	return &g->list[g->count++];
 }
 
+static bool is_list(void *ctx UNUSED, struct slice body, struct err *why)
+{
+	CLEANUP(json_freep) struct json *root = NULL;
+	return json_parse(body, &root, why) == RC_OK &&
+	       (json_type(json_get(root, "items")) == JSON_ARRAY ||
+	        err_set(why, RC_REJECT, "the answer is no page: it has no array 'items'") == RC_OK);
+}
+
+static enum rc no_end(const struct growing *g, struct err *err)
+{
+	return err_set(err, RC_REJECT, "Spotify: /me/playlists has no end: given up after %zu playlists; `sargam watch add` takes their links",
+	               g->count);
+}
+
+/* Takes what a page lists; false when it is more than there is room for. */
+static bool take_page(const struct json *items, size_t bytes, struct slice user_id, struct arena *arena, struct growing *g)
+{
+	size_t count = json_size(items);
+	if (count > LISTED_MAX - g->count || !arena_fits(arena, bytes + count * LISTED_BYTES_MIN))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (json_get_string(json_at(items, i), "id").len)
+			read_listed(json_at(items, i), user_id, arena, grow(g));
+	return true;
+}
+
+/* Pages may be short or empty: `next` tells the end, and `total` when an empty page leads on (rspotify #494).  Each page must
+ * stand behind the one before. */
 static enum rc read_list(struct spotify_api *a, struct slice user_id, struct arena *arena, struct growing *g, struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(BODIES_BYTES);
 	struct slice url = arena_printf(arena, "%s/me/playlists?limit=50", spotify_api_url(a));
-	int64_t offset = -1;
+	int64_t before = -1, seen = 0;
 	for (int page = 0; page < PAGES_MAX; page++) {
 		CLEANUP(json_freep) struct json *root = NULL;
 		arena_reset(&scratch);
-		TRY(get(a, url, &scratch, &root, err));
+		TRY(get(a, url, is_list, &scratch, &root, err));
 		const struct json *items = json_get(root, "items");
-		int64_t at = json_get_integer(root, "offset", offset + 1);
-		if (at <= offset || !arena_fits(arena, 2 * scratch.used))
+		int64_t offset = json_get_integer(root, "offset", seen), total = json_get_integer(root, "total", 0);
+		if (offset <= before || !take_page(items, scratch.used, user_id, arena, g))
 			break;
-		offset = at;
-		for (size_t i = 0; i < json_size(items); i++)
-			if (json_get_string(json_at(items, i), "id").len)
-				read_listed(json_at(items, i), user_id, arena, grow(g));
+		before = json_size(items) ? offset : before;
+		seen += (int64_t) json_size(items);
 		struct slice next = json_get_string(root, "next");
-		if (!next.len || slice_eq(next, url) || json_size(items) == 0)
+		if (!next.len || (json_size(items) == 0 && seen >= total))
 			return RC_OK;
+		if (slice_eq(next, url))
+			break;
 		url = arena_copy(arena, next);
 	}
-	return err_set(err, RC_REJECT, "Spotify: /me/playlists has no end: given up after %zu playlists; `sargam watch add` takes their links",
-	               g->count);
+	return no_end(g, err);
 }
 
 enum rc spotify_my_playlists(struct spotify_api *a, struct slice user_id, struct arena *arena, struct spotify_listing *out,
@@ -95,6 +133,8 @@ enum rc spotify_my_playlists(struct spotify_api *a, struct slice user_id, struct
 {
 	CLEANUP(growing_done) struct growing g = { 0 };
 	TRY(read_list(a, user_id, arena, &g, err));
+	if (!arena_fits(arena, g.count * sizeof *out->playlist))
+		return no_end(&g, err);
 	*out = (struct spotify_listing){ arena_alloc_array(arena, g.count, sizeof *out->playlist), g.count };
 	if (g.count)
 		memcpy(out->playlist, g.list, g.count * sizeof *g.list);
@@ -130,7 +170,7 @@ static enum rc answers(struct spotify_api *a, const char *path, bool *out, struc
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(BODIES_BYTES);
 	CLEANUP(json_freep) struct json *root = NULL;
-	enum rc rc = get(a, arena_printf(&arena, "%s/%s", spotify_api_url(a), path), &arena, &root, err);
+	enum rc rc = get(a, arena_printf(&arena, "%s/%s", spotify_api_url(a), path), NULL, &arena, &root, err);
 	*out = rc == RC_OK;
 	return rc == RC_NOT_FOUND || rc == RC_REJECT ? RC_OK : rc;
 }

@@ -177,6 +177,80 @@ static void tokens_that_are_refused_are_not_asked_for_again_and_again(void **unu
 	assert_int_equal(get(&p, "/playlists/x", &err), RC_OK);
 }
 
+/* --- the list of playlists ------------------------------------------------------------------------------------ */
+
+static void answer_no_page(struct peer *p, const struct server_request *rq UNUSED, struct server_reply *reply)
+{
+	static const char *const none[] = { "{}", "[]", "{\"items\":{}}", "{\"error\":{\"status\":500}}", "{\"items\":null}" };
+	reply->body = slice_of(none[(size_t) p->calls % COUNT_OF(none)]);
+}
+
+static void an_answer_that_is_no_page_is_no_empty_list(void **unused UNUSED)
+{
+	PEER(p);
+	struct spotify_listing list;
+	struct err err = { 0 };
+	p.answer = answer_no_page;
+	assert_int_equal(spotify_my_playlists(p.api, SLICE("me"), &p.arena, &list, &err), RC_RETRY);
+	assert_int_equal(p.calls, 3);
+	p.answer = NULL; /* {} */
+	struct spotify_user me;
+	assert_int_equal(spotify_me(p.api, &p.arena, &me, &err), RC_RETRY);
+	assert_int_equal(p.calls, 6);
+}
+
+/* Pages may be short, even empty: only `next` tells the end (or `total`, when next leads on for ever). */
+static void answer_gaps(struct peer *p, const struct server_request *rq, struct server_reply *reply)
+{
+	bool empty = p->calls == 2 || p->calls > 3;
+	reply->body = arena_printf(rq->arena, "{\"offset\":%d,\"total\":3,\"items\":[%s],\"next\":\"%s/me/playlists?o=%d\"}", p->calls * 50,
+	                           empty ? "" : p->calls == 1 ? "{\"id\":\"a\"},null" : "{\"id\":\"b\"}", p->url, p->calls);
+}
+
+static void an_empty_page_is_not_the_end(void **unused UNUSED)
+{
+	PEER(p);
+	struct spotify_listing list;
+	struct err err = { 0 };
+	p.answer = answer_gaps;
+	enum rc rc = spotify_my_playlists(p.api, SLICE("me"), &p.arena, &list, &err);
+	if (rc != RC_OK)
+		fail_msg("%s", err.msg);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(p.calls, 4);
+}
+
+static void answer_itself(struct peer *p, const struct server_request *rq, struct server_reply *reply)
+{
+	reply->body = arena_printf(rq->arena, "{\"items\":[{\"id\":\"a\"}],\"next\":\"%s/me/playlists?limit=50\"}", p->url);
+}
+
+static void answer_many(struct peer *p, const struct server_request *rq, struct server_reply *reply)
+{
+	struct buf text = buf_new(1 << 20);
+	buf_addf(&text, "{\"offset\":%d,\"next\":\"%s/me/playlists?o=%d\",\"items\":[{\"id\":\"a\"}", p->calls, p->url, p->calls);
+	for (int i = 0; i < 60000; i++)
+		buf_adds(&text, ",{\"id\":\"a\"}");
+	buf_adds(&text, "]}");
+	reply->body = arena_copy(rq->arena, buf_slice(&text));
+	buf_done(&text);
+}
+
+static void a_list_that_cannot_be_meant_is_given_up(void **unused UNUSED)
+{
+	PEER(p);
+	struct spotify_listing list;
+	struct err err = { 0 };
+	p.answer = answer_itself;
+	assert_int_equal(spotify_my_playlists(p.api, SLICE("me"), &p.arena, &list, &err), RC_REJECT);
+	assert_in_range(p.calls, 1, 3);
+	assert_non_null(strstr(err.msg, "no end"));
+	p.calls = 0;
+	p.answer = answer_many;
+	assert_int_equal(spotify_my_playlists(p.api, SLICE("me"), &p.arena, &list, &err), RC_REJECT);
+	assert_int_equal(p.calls, 1);
+}
+
 /* --- what is remembered -------------------------------------------------------------------------------------- */
 
 static void a_moment_that_no_answer_named_forbids_nothing(void **unused UNUSED)
@@ -293,6 +367,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_body_larger_than_the_callers_room_is_refused),
 	cmocka_unit_test(an_address_without_end_is_none),
 	cmocka_unit_test(tokens_that_are_refused_are_not_asked_for_again_and_again),
+	cmocka_unit_test(an_answer_that_is_no_page_is_no_empty_list),
+	cmocka_unit_test(an_empty_page_is_not_the_end),
+	cmocka_unit_test(a_list_that_cannot_be_meant_is_given_up),
 	cmocka_unit_test(a_moment_that_no_answer_named_forbids_nothing),
 	cmocka_unit_test(a_login_needs_no_folder_beforehand),
 	cmocka_unit_test(what_is_wrong_with_the_login_is_not_the_playlists_fault),
