@@ -68,16 +68,18 @@ void doctor_spotify(struct doctor *d)
 		doctor_say(d, DOCTOR_FAIL, "spotify", "%s", err.msg);
 		return;
 	}
-	if (facts.kind == TOKEN_NONE) {
-		bool none = token_check(spotify_client_token(client), &err) != RC_OK;
-		doctor_say(d, wanted && none ? DOCTOR_FAIL : DOCTOR_OK, "spotify", "%s", wanted ? err.msg : "no credentials; the source does not need any");
+	if (facts.kind == TOKEN_NONE && !wanted) {
+		doctor_say(d, DOCTOR_OK, "spotify", "no credentials; the source does not need any");
+		return;
+	}
+	if (token_check(spotify_client_token(client), &err) != RC_OK) {
+		doctor_say(d, DOCTOR_FAIL, "spotify", "%s", err.msg);
 		return;
 	}
 	say_login(d, &facts);
-	int64_t wait_ms = not_before_ms(d, facts.client_id) - clock_now_ms(app_clock(d->app));
-	if (wait_ms > 0)
-		doctor_say(d, DOCTOR_WARN, "spotify", "asked for patience: no request before %s",
-		           time_rfc3339((clock_now_ms(app_clock(d->app)) + wait_ms) / 1000).s);
+	int64_t until_ms = not_before_ms(d, facts.client_id);
+	if (spotify_forbids(until_ms, clock_now_ms(app_clock(d->app))))
+		doctor_say(d, DOCTOR_WARN, "spotify", "asked for patience: no request before %s", time_rfc3339((until_ms + 999) / 1000).s);
 	else if (!d->offline && (d->has_home || facts.kind == TOKEN_APP)) /* renewing a login writes its file */
 		say_population(d, client);
 }

@@ -29,9 +29,20 @@ bool spotify_is_simulated(const struct config *c)
 	return is_loopback(c->spotify_api_url);
 }
 
+/* Scheme, host and path: of http://127.0.0.1:80@example.org/ the host is example.org. */
+static bool is_plain(const char *url)
+{
+	for (const char *c = url; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f || strchr("@?#\\", *c))
+			return false;
+	return true;
+}
+
 static enum rc check_url(const char *key, const char *url, struct err *err)
 {
 	size_t len = strlen(url);
+	if (!is_plain(url))
+		return err_set(err, RC_FATAL, "setting %s: want scheme, host and path alone: no user, query, fragment or space", key);
 	if ((strncmp(url, "https://", 8) == 0 && len > 8) || is_loopback(url))
 		return len && url[len - 1] == '/' ? err_set(err, RC_FATAL, "setting %s = '%s': without the '/' at its end", key, url) : RC_OK;
 	return err_set(err, RC_FATAL, "setting %s = '%s': want https://… (or http://127.0.0.1:PORT for a simulator): tokens are sent there", key,
@@ -77,7 +88,8 @@ enum rc spotify_client_open(struct app *app, struct spotify_client **out, struct
 	};
 	CLEANUP(spotify_client_closep) struct spotify_client *client = mem_alloc(sizeof *client);
 	TRY(http_open(&http, &client->http, err));
-	(void) snprintf(file, sizeof file, "%s/spotify-token.json", app_home(app));
+	/* What the environment's token has become is kept apart: it must not take the place of a login. */
+	(void) snprintf(file, sizeof file, "%s/spotify-token%s.json", app_home(app), *secret("SARGAM_SPOTIFY_REFRESH_TOKEN") ? "-env" : "");
 	const struct token_options token = {
 		.http = client->http,
 		.clock = app_clock(app),

@@ -182,8 +182,9 @@ static enum rc refused(const struct token_keeper *t, const struct http_response 
 	struct slice error = json_get_string(root, "error");
 	if (slice_is(error, "invalid_grant") && from_environment(t))
 		return err_set(err, RC_FATAL, "Spotify no longer takes the refresh token of SARGAM_SPOTIFY_REFRESH_TOKEN (%s): it dies six "
-		               "months after the authorization, when the user removes the app, or when another client has used it: "
-		               LOGIN_AGAIN " and set the new one", a.said);
+		               "months after the authorization, when the user removes the app, or when another client has used it. "
+		               "`sargam login` without that variable brings a new one (the refresh_token of spotify-token.json; move it, do not "
+		               "copy it: each use may end the other)", a.said);
 	if (slice_is(error, "invalid_grant"))
 		return err_set(err, RC_FATAL, "Spotify no longer takes the login of %s (%s): it ends six months after the authorization, when "
 		               "the user removes the app, or when the code was used before: " LOGIN_AGAIN, t->path, a.said);

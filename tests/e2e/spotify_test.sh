@@ -39,6 +39,11 @@ says() { grep -qF -e "$2" "$1" || { echo "# lacks: $2"; return 1; }; }
 no_credentials() { fails 2 'no credentials' run --source spotify && says "$err" 'sargam login' && says "$err" 'import archive' && [[ ! -e $home ]]; }
 check 'without credentials the ways to get some are told, and nothing is made' no_credentials
 bad_url() {
+	local trap
+	for trap in http://127.0.0.1:80@example.org/v1 https://example.org/v1?x=y 'https://example.org /v1' $'https://example.org/\xff' https://api.spotify.com/v1#x; do
+		SARGAM_SPOTIFY_API_URL=$trap fails 2 'want scheme, host and path alone' run --source spotify &&
+			SARGAM_SPOTIFY_ACCOUNTS_URL=$trap fails 2 'want scheme, host and path alone' login || return 1
+	done
 	SARGAM_SPOTIFY_API_URL=http://example.org/v1 fails 2 'want https' run --source spotify &&
 		SARGAM_SPOTIFY_MARKET=india fails 2 'two capital letters' run --source spotify &&
 		SARGAM_SPOTIFY_BODIES=half fails 2 'full or fields' run --source spotify && [[ ! -e $home ]]
@@ -174,6 +179,17 @@ check 'doctor tells an app of 2026' population new "the app is one of: developme
 check 'an app of 2026 without a user reads no items' refusal 'an app registered since 2026-02-11 reads only playlists that its user owns' --playlist "${lists[0]}"
 no_user() { fails 1 'run `sargam login`' playlists; }
 check 'an app has no playlists' no_user
+wrong_clock() { # what a machine of the year 2099 has noted, and another app
+	local app
+	app=$(grep -l not_before_ms "$home"/pending/spotify/app-*.json) && cp "$app" "$TEST_TMP/app.json" &&
+		sed -i 's/"not_before_ms": *[0-9]*/"not_before_ms": 4085000000000/' "$app" && sargam doctor && says "$out" 'the app is one of' &&
+		sed -i 's/"not_before_ms": *[0-9]*/"not_before_ms": '"$(($(date +%s) + 600))"000/ "$app" && sargam doctor && says "$out" 'no request before' &&
+		mv "$app" "${app%/*}/app-0123456789abcdef.json" && sargam doctor && says "$out" 'the app is one of' && rm "${app%/*}/app-0123456789abcdef.json" &&
+		mv "$TEST_TMP/app.json" "$app"
+}
+check 'doctor believes the pause of its own app, and no wrong clock' wrong_clock
+no_app() { SARGAM_SPOTIFY_CLIENT_ID='' SARGAM_SPOTIFY_REFRESH_TOKEN=x SARGAM_SOURCE=spotify sargam doctor; says "$out" 'a refresh token without its app: set spotify_client_id'; }
+check 'doctor misses the app of a refresh token' no_app
 wrong_secret() {
 	simulator --playlists 1 --size 20 --days 3 --client-id an-app --client-secret right && SARGAM_SPOTIFY_CLIENT_SECRET=wrong sargam --home "$TEST_TMP/h2" run --source spotify --playlist "${lists[0]}" &&
 		[[ $status == 1 ]] && says "$err" 'does not know the app' && ! grep -q wrong "$err"
@@ -263,22 +279,24 @@ check 'a token that runs out is renewed, and a rotated login kept' rotated
 from_environment() {
 	local seed
 	seed=$(field "['refresh_token']" <"$home/spotify-token.json")
-	mv "$home/spotify-token.json" "$TEST_TMP/kept.json"
+	cp "$home/spotify-token.json" "$TEST_TMP/kept.json"
 	export SARGAM_SPOTIFY_REFRESH_TOKEN=$seed
 	for _ in 1 2; do # the second run needs the successor of what the environment says
 		control '{"expire_tokens": true}' && sargam run --source spotify && [[ $status == 0 ]] || return 1
 	done
-	! grep -q "$seed" "$home/spotify-token.json"
+	[[ $(stat -c %a "$home/spotify-token-env.json") == 600 ]] && ! grep -q "$seed" "$home/spotify-token-env.json"
 }
 check 'a refresh token of the environment is rotated, too' from_environment
+login_stays() { cmp "$home/spotify-token.json" "$TEST_TMP/kept.json"; }
+check 'it does not take the place of a login' login_stays
 login_beside() { fails 2 'SARGAM_SPOTIFY_REFRESH_TOKEN is set' login; }
 check 'no login is kept that the environment would overrule' login_beside
 revoked() { control '{"revoke_tokens": true, "expire_tokens": true}' && sargam run --source spotify && [[ $status == 1 ]] && says "$err" 'SARGAM_SPOTIFY_REFRESH_TOKEN' && says "$err" 'sargam login'; }
 check 'a refresh token that has died says what to do' revoked
 no_secret() {
 	local secret
-	for secret in $(python3 -c "import json; d = json.load(open('$home/spotify-token.json')); print(d['access_token'], d['refresh_token'])") "$SARGAM_SPOTIFY_REFRESH_TOKEN"; do
-		grep -rlF -e "$secret" "$home" "$TEST_TMP"/*.err "$out" "$err" 2>/dev/null | grep -v 'spotify-token.json' && return 1
+	for secret in $(python3 -c "import json; d = json.load(open('$home/spotify-token-env.json')); print(d['access_token'], d['refresh_token'])") "$SARGAM_SPOTIFY_REFRESH_TOKEN"; do
+		grep -rlF -e "$secret" "$home" "$TEST_TMP"/*.err "$out" "$err" 2>/dev/null | grep -v 'spotify-token.*json' && return 1
 	done
 	return 0
 }
