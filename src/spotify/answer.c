@@ -69,22 +69,36 @@ static void describe(const struct http_response *r, const struct json *root, str
 		add_plain(out, r->body);
 }
 
-/* Seconds; a date or anything else is no number and tells nothing. */
+/* Seconds, a part of one counts whole; a date or anything else is no number and tells nothing. */
 static int64_t retry_after_ms(const struct http_response *r)
 {
 	struct slice value = http_response_header(r, "Retry-After");
-	int64_t seconds;
-	if (!value.ptr || !slice_to_int(value, &seconds) || seconds < 0)
+	size_t dot = slice_find(value, '.', 0);
+	int64_t seconds, part = 0;
+	if (!slice_to_int(slice_sub(value, 0, dot), &seconds) || seconds < 0)
 		return ANSWER_WAIT_UNKNOWN;
-	return seconds > ANSWER_WAIT_MS_MAX / 1000 ? ANSWER_WAIT_MS_MAX : seconds * 1000;
+	if (dot < value.len && (!slice_to_int(slice_sub(value, dot + 1, value.len - dot - 1), &part) || part < 0))
+		return ANSWER_WAIT_UNKNOWN;
+	if (seconds >= ANSWER_WAIT_MS_MAX / 1000)
+		return ANSWER_WAIT_MS_MAX;
+	return (seconds + (dot < value.len)) * 1000;
 }
 
-static bool mentions_premium(struct slice body)
+static bool has(struct slice text, const char *words)
 {
-	return slice_find_str(body, SLICE("remium")) != SIZE_MAX;
+	return slice_find_str(text, slice_of(words)) != SIZE_MAX;
 }
 
-static enum answer_kind kind_of(const struct http_response *r, struct slice reason, bool is_json)
+/* What is said of the app or its user is true of every playlist: the owner has no Premium (zmb3/spotify#301), the user is not
+ * on the app's list in the dashboard (spotipy#1044, OSC-Chat-Tools#11 and #32).  Both came as plain text. */
+static bool refuses_app(const struct http_response *r, const struct json *root)
+{
+	struct slice reason, text = root ? message_of(root, &reason) : r->body;
+	bool user = has(text, "not registered") || has(text, "not be registered");
+	return user || has(text, "owner of the app") || (!root && has(text, "remium"));
+}
+
+static enum answer_kind kind_of(const struct http_response *r, struct slice reason, const struct json *root)
 {
 	switch (r->status) {
 	case 200:
@@ -94,7 +108,7 @@ static enum answer_kind kind_of(const struct http_response *r, struct slice reas
 	case 401:
 		return ANSWER_UNAUTHORIZED;
 	case 403:
-		return !is_json && mentions_premium(r->body) ? ANSWER_APP_REFUSED : ANSWER_FORBIDDEN;
+		return refuses_app(r, root) ? ANSWER_APP_REFUSED : ANSWER_FORBIDDEN;
 	case 404:
 	case 410:
 		return ANSWER_NOT_FOUND;
@@ -116,7 +130,7 @@ void answer_judge(const struct http_response *r, struct answer *out)
 	if (r->status != 200 && r->status != 304) /* a good body is read by whoever asked for it */
 		(void) !json_parse(r->body, &root, NULL);
 	describe(r, root, &reason, out->said);
-	out->kind = kind_of(r, reason, root != NULL);
+	out->kind = kind_of(r, reason, root);
 	if (out->kind == ANSWER_BUSY || out->kind == ANSWER_QUOTA)
 		out->wait_ms = retry_after_ms(r);
 }

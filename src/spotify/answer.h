@@ -13,7 +13,7 @@ enum answer_kind {
 	ANSWER_QUOTA,        /* 429 with reason QUOTA_EXCEEDED: those of the developer's account for this day are spent */
 	ANSWER_PASSING,      /* 5xx, 408, 3xx, an empty body: the same request may succeed soon */
 	ANSWER_FORBIDDEN,    /* 403: not for this app or user */
-	ANSWER_APP_REFUSED,  /* 403 in plain text: nothing is for this app (its owner has no Premium) */
+	ANSWER_APP_REFUSED,  /* 403: nothing is for this app (its owner has no Premium) or this user (not on the app's list) */
 	ANSWER_NOT_FOUND,    /* 404, 410 */
 	ANSWER_REFUSED,      /* 400 and the rest: asked wrongly */
 	ANSWER_KINDS

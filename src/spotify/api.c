@@ -316,7 +316,8 @@ static enum rc take_answer(struct spotify_api *a, struct sending *s, const struc
 		*out_again = true;
 		if (s->app_refusals < a->o.attempts_max)
 			return passing(a, s, answer.said, err);
-		return err_set(err, RC_FATAL, "Spotify refuses the app as a whole: %s", answer.said);
+		return err_set(err, RC_FATAL, "Spotify refuses the app as a whole: %s (developer.spotify.com/dashboard shows its owner and users)",
+		               answer.said);
 	case ANSWER_NOT_FOUND:
 		if (s->rq->known)
 			break;
@@ -324,7 +325,8 @@ static enum rc take_answer(struct spotify_api *a, struct sending *s, const struc
 	case ANSWER_FORBIDDEN:
 		if (s->rq->known)
 			break;
-		return err_set(err, RC_REJECT, "Spotify: %.*s: %s", SLICE_FMT(name), answer.said);
+		return err_set(err, RC_REJECT, "Spotify: %.*s: %s%s", SLICE_FMT(name), answer.said,
+		               strstr(answer.said, "scope") ? ": `sargam login` asks for the scopes that are needed" : "");
 	case ANSWER_REFUSED:
 		return err_set(err, RC_REJECT, "Spotify: %.*s: %s", SLICE_FMT(name), answer.said);
 	default:
