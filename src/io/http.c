@@ -66,7 +66,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 	return x->body_over ? 0 : size * count;
 }
 
-/* A status line begins a new answer (after "100 Continue", say): only the last one's headers count. */
+/* A status line begins a new answer (after "100 Continue", say): only the last one's headers count, but all of them take room. */
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
 	struct exchange *x = ctx;
@@ -74,7 +74,6 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 	size_t colon = slice_find(line, ':', 0);
 	if (slice_starts(line, SLICE("HTTP/"))) {
 		x->out->header_count = 0;
-		x->header_bytes = 0;
 		return line.len;
 	}
 	if (colon == line.len)
@@ -241,7 +240,11 @@ enum rc http_send(struct http *h, const struct http_request *rq, struct arena *a
 		(void) curl_easy_getinfo(h->curl, CURLINFO_TOTAL_TIME_T, &elapsed_us);
 		out->status = (int) status;
 		out->elapsed_ms = elapsed_us / 1000;
-		out->body = arena_copy(arena, buf_slice(&x.body));
+		x.body_over = !arena_fits(arena, x.body.len + 1);
+		if (x.body_over)
+			rc = failed(&x, rq->url, CURLE_WRITE_ERROR, detail, err);
+		else
+			out->body = arena_copy(arena, buf_slice(&x.body));
 	}
 	buf_done(&x.body);
 	curl_slist_free_all(headers);

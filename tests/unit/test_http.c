@@ -337,6 +337,32 @@ static void one_connection_serves_many_requests(void **unused UNUSED)
 	assert_int_equal(s.connections, 1);
 }
 
+/* Answers before the answer ("103 Early Hints") fill the same arena. */
+static void many_headers_leave_room_for_the_body_or_end_it(void **unused UNUSED)
+{
+	static char said[512 << 10];
+	char *to = said;
+	WITH_BOTH(f);
+	for (int i = 0; i < 3; i++)
+		to += snprintf(to, (size_t) (said + sizeof said - to), "HTTP/1.1 103 Early Hints\r\nLink: %049000d\r\n\r\n", i);
+	(void) snprintf(to, (size_t) (said + sizeof said - to), "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n%060000d", 7);
+	struct speaker s;
+	speaker_open(&s, said);
+	for (size_t room = 100 << 10; room <= 400 << 10; room += 20 << 10) {
+		CLEANUP(arena_done) struct arena arena = arena_new(room);
+		struct http_response r;
+		struct err err = { 0 };
+		(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/", s.port);
+		const struct http_request rq = { .method = "GET", .url = f->url };
+		enum rc rc = http_send(f->http, &rq, &arena, &r, &err);
+		if (rc != RC_REJECT || !strstr(err.msg, "over the limit"))
+			fail_msg("%zu: %s: %s", room, rc_name(rc), err.msg);
+	}
+	http_close(f->http);
+	f->http = NULL;
+	speaker_close(&s);
+}
+
 static void what_is_no_address_is_told_at_once(void **unused UNUSED)
 {
 	static const char *const url[] = { "", "nonsense://x", "file:///etc/passwd", "http://" };
@@ -383,6 +409,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_message_names_host_and_path),
 	cmocka_unit_test(a_header_that_cannot_be_sent_is_refused),
 	cmocka_unit_test(what_is_no_http_may_be_mended),
+	cmocka_unit_test(many_headers_leave_room_for_the_body_or_end_it),
 	cmocka_unit_test(one_connection_serves_many_requests),
 	cmocka_unit_test(what_is_no_address_is_told_at_once),
 	cmocka_unit_test(a_stop_ends_it),
