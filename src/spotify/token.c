@@ -165,6 +165,14 @@ struct grant {
 	bool basic; /* id and secret in the Authorization header, else the id in the form */
 };
 
+/* The form holds refresh tokens, codes and verifiers. */
+static void grant_done(struct grant *g)
+{
+	if (g->form.ptr)
+		explicit_bzero(g->form.ptr, g->form.len);
+	buf_done(&g->form);
+}
+
 static void form_add(struct grant *g, struct arena *arena, const char *name, struct slice value)
 {
 	struct slice escaped = http_escape(value, arena);
@@ -305,12 +313,10 @@ static enum rc refresh_locked(struct token_keeper *t, struct err *err)
 	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 4 << 20);
 	CLEANUP(json_freep) struct json *answer = NULL;
 	TRY(token_file_write(t->path, &t->file, err)); /* is there room? the answer may bring a token that must not be lost */
-	struct grant g = { .form = buf_new(ANSWER_BYTES_MAX), .basic = t->client_secret[0] && from_environment(t) };
+	CLEANUP(grant_done) struct grant g = { .form = buf_new(ANSWER_BYTES_MAX), .basic = t->client_secret[0] && from_environment(t) };
 	form_add(&g, &arena, "grant_type", SLICE("refresh_token"));
 	form_add(&g, &arena, "refresh_token", slice_of(refresh_token(t)));
-	enum rc rc = ask(t, &g, &arena, &answer, err);
-	buf_done(&g.form);
-	TRY(rc);
+	TRY(ask(t, &g, &arena, &answer, err));
 	t->refused = false;
 	return keep(t, answer, false, err);
 }
@@ -340,11 +346,9 @@ static enum rc app_token(struct token_keeper *t, struct err *err)
 		return RC_OK;
 	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 4 << 20);
 	CLEANUP(json_freep) struct json *answer = NULL;
-	struct grant g = { .form = buf_new(ANSWER_BYTES_MAX), .basic = true };
+	CLEANUP(grant_done) struct grant g = { .form = buf_new(ANSWER_BYTES_MAX), .basic = true };
 	form_add(&g, &arena, "grant_type", SLICE("client_credentials"));
-	enum rc rc = ask(t, &g, &arena, &answer, err);
-	buf_done(&g.form);
-	TRY(rc);
+	TRY(ask(t, &g, &arena, &answer, err));
 	set(&t->app_token, json_get_string(answer, "access_token"));
 	t->app_expires_ms = expires_ms(t, answer);
 	t->refused = false;
@@ -373,14 +377,12 @@ enum rc token_exchange(struct token_keeper *t, struct slice code, struct slice v
 	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 4 << 20);
 	CLEANUP(json_freep) struct json *answer = NULL;
 	CLEANUP(file_unguardp) int guard = -1;
-	struct grant g = { .form = buf_new(ANSWER_BYTES_MAX) };
+	CLEANUP(grant_done) struct grant g = { .form = buf_new(ANSWER_BYTES_MAX) };
 	form_add(&g, &arena, "grant_type", SLICE("authorization_code"));
 	form_add(&g, &arena, "code", code);
 	form_add(&g, &arena, "redirect_uri", redirect_uri);
 	form_add(&g, &arena, "code_verifier", verifier);
-	enum rc rc = ask(t, &g, &arena, &answer, err);
-	buf_done(&g.form);
-	TRY(rc);
+	TRY(ask(t, &g, &arena, &answer, err));
 	TRY(lock_file(t, &guard, err));
 	return keep(t, answer, true, err);
 }
