@@ -192,7 +192,7 @@ static enum rc log_in(struct app *app, struct spotify_client *client, struct err
 static int run(struct app *app, const struct args *args UNUSED, struct err *err)
 {
 	CLEANUP(spotify_client_closep) struct spotify_client *client = NULL;
-	if (spotify_client_open(app, &client, err) != RC_OK)
+	if (spotify_client_open(app, &client, err) != RC_OK || token_check_given(spotify_client_token(client), err) != RC_OK)
 		return EXIT_USAGE;
 	if (!app_config(app)->spotify_client_id[0]) {
 		(void) err_set(err, RC_FATAL, "login: set spotify_client_id (SARGAM_SPOTIFY_CLIENT_ID) to the client id of your app; "

@@ -110,7 +110,7 @@ static enum rc check_text(const char *name, const char *value, bool may_colon, s
 	                            "copy it again", name);
 }
 
-static enum rc check_texts(const struct token_keeper *t, struct err *err)
+enum rc token_check_given(const struct token_keeper *t, struct err *err)
 {
 	TRY(check_text("setting spotify_client_id", t->client_id, false, err));
 	TRY(check_text("SARGAM_SPOTIFY_CLIENT_SECRET", t->client_secret, true, err));
@@ -128,7 +128,7 @@ static enum rc check_same_app(const struct token_keeper *t, struct err *err)
 
 enum rc token_facts(struct token_keeper *t, struct token_facts *out, struct err *err)
 {
-	TRY(check_texts(t, err));
+	TRY(token_check_given(t, err));
 	TRY(load(t, err));
 	TRY(check_same_app(t, err));
 	bool user = refresh_token(t)[0] != '\0';
@@ -373,7 +373,7 @@ void token_drop(struct token_keeper *t)
 
 enum rc token_exchange(struct token_keeper *t, struct slice code, struct slice verifier, struct slice redirect_uri, struct err *err)
 {
-	TRY(check_texts(t, err));
+	TRY(token_check_given(t, err));
 	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 4 << 20);
 	CLEANUP(json_freep) struct json *answer = NULL;
 	CLEANUP(file_unguardp) int guard = -1;

@@ -34,6 +34,8 @@ struct token_facts {
 	int64_t authorized_ms;         /* when a user agreed, by `sargam login`; 0 when unknown */
 };
 MUST_USE enum rc token_facts(struct token_keeper *t, struct token_facts *out, struct err *err);
+/* RC_FATAL when id, secret or refresh token of the options hold what none does; the functions below ask that first, too. */
+MUST_USE enum rc token_check_given(const struct token_keeper *t, struct err *err);
 /* RC_FATAL, with what to do, when there is nothing to work with. */
 MUST_USE enum rc token_check(struct token_keeper *t, struct err *err);
 /* One that is good for at least a minute. */

@@ -208,6 +208,13 @@ home=$TEST_TMP/user
 export SARGAM_SPOTIFY_REDIRECT_PORT=$((20000 + RANDOM % 20000))
 no_client() { SARGAM_SPOTIFY_CLIENT_ID='' fails 2 'spotify_client_id' login && [[ ! -e $home ]]; }
 check 'login wants the id of an app' no_client
+odd_client() { # told before anybody opens a browser
+	local id
+	for id in $'a\xff' 'a b' 'a:b'; do
+		SARGAM_SPOTIFY_CLIENT_ID=$id fails 2 'spotify_client_id holds what no such text has' login && [[ ! -e $home ]] || return 1
+	done
+}
+check 'login refuses an id that is none' odd_client
 begin_login() { # INPUT: starts login, its address goes into $address
 	: >"$out"
 	# shellcheck disable=SC2002
