@@ -147,6 +147,7 @@ struct source *source_world_open(struct world *world, size_t limit);
  * in the store), and what earlier snapshots hold.  Never RC_RETRY, which means something else of a live source: what the store
  * would try again is RC_FATAL here. */
 #define MEMORY_NO_VERSION 0
+#define MEMORY_S_MAX INT64_C(253402300799) /* 9999-12-31: a moment beyond is no moment that was remembered */
 struct source_memory {
 	void *ctx;
 	/* SLICE_NULL and MEMORY_NO_VERSION when there is none; out_version may be NULL. */

@@ -166,6 +166,8 @@ static bool from_json(const struct json *root, struct cursor *c)
 	if (json_get_integer(root, "version", 0) != VERSION || !read_sha256(root, "settings", c->settings))
 		return false;
 	c->snapshot_at = json_get_integer(root, "snapshot_at", 0);
+	if (c->snapshot_at < 0 || c->snapshot_at > MEMORY_S_MAX)
+		return false;
 	c->snapshot_id = keep(c, json_get_string(root, "snapshot_id"));
 	c->last_id = keep(c, json_get_string(root, "last_id"));
 	c->has_total = json_integer(json_get(root, "total"), &c->total);

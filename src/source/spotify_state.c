@@ -123,7 +123,8 @@ static void from_json(struct spotify_state *st, const struct json *root)
 		if (!id.len)
 			continue;
 		struct spotify_playlist *p = playlist_of(st, id);
-		p->last_s = json_get_integer(j, "last_s", 0);
+		int64_t last_s = json_get_integer(j, "last_s", 0);
+		p->last_s = last_s > 0 && last_s <= MEMORY_S_MAX ? last_s : 0;
 		(void) json_bool(json_get(j, "taken"), &p->taken);
 		(void) json_bool(json_get(j, "owed"), &p->owed);
 	}

@@ -56,6 +56,8 @@ enum rc take_check(struct take *t, bool *out_same, struct err *err)
 
 /* --- pages -------------------------------------------------------------------------------------------------- */
 
+#define NEXT_BYTES_MAX ((size_t) 8 << 10)
+
 struct page_wanted {
 	const struct take *t;
 	struct slice url;
@@ -113,6 +115,10 @@ static bool page_fits(void *ctx, struct slice body, struct err *why)
 	if (p->offset < w->offset_min || (w->offset_exact && p->offset > w->offset_min)) {
 		(void) err_set(why, RC_REJECT, "the page begins at offset %lld, one %s %lld was asked for", (long long) p->offset,
 		               w->offset_exact ? "at" : "after", (long long) w->offset_min - !w->offset_exact);
+		return false;
+	}
+	if (p->next.len > NEXT_BYTES_MAX) {
+		(void) err_set(why, RC_REJECT, "the page at offset %lld names a next page by %zu bytes", (long long) p->offset, p->next.len);
 		return false;
 	}
 	if (leads_nowhere(w, p) && !is_end(w, p)) {

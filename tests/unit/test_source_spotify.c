@@ -21,6 +21,7 @@ struct odd {
 	int heads, pages;          /* requests so far */
 	bool restless;             /* another snapshot_id with each request */
 	int64_t shift;             /* added to what a page says about its offset */
+	size_t next_bytes;         /* more of them in `next` */
 	int64_t size_after_pages;  /* the size after so many pages; 0 = it stays */
 	int64_t size_then;
 	void (*on_page)(struct odd *odd, int64_t offset); /* on the server's thread, before the answer */
@@ -38,13 +39,14 @@ static void answer_head(const struct odd *odd, const struct server_request *rq, 
 
 static void answer_page(const struct odd *odd, int64_t offset, const struct server_request *rq, struct server_reply *reply)
 {
-	CLEANUP(buf_done) struct buf text = buf_new(1 << 20);
+	CLEANUP(buf_done) struct buf text = buf_new(16 << 20);
 	bool last = offset + LIMIT >= odd->size;
 	buf_addf(&text, "{\"offset\":%lld,\"limit\":%d,\"total\":%lld,\"next\":", (long long) (offset + odd->shift), LIMIT, (long long) odd->size);
 	if (last)
 		buf_adds(&text, "null");
 	else
-		buf_addf(&text, "\"%s/playlists/%.*s/items?offset=%lld&limit=%d\"", odd->url, SLICE_FMT(playlist), (long long) offset + LIMIT, LIMIT);
+		buf_addf(&text, "\"%s/playlists/%.*s/items?offset=%lld&limit=%d&x=%0*d\"", odd->url, SLICE_FMT(playlist), (long long) offset + LIMIT, LIMIT,
+		         (int) odd->next_bytes, 0);
 	buf_adds(&text, ",\"items\":[");
 	for (int64_t i = offset; i < offset + LIMIT && i < odd->size; i++)
 		buf_addf(&text, "%s{\"item\":{\"type\":\"track\",\"id\":\"t%lld\",\"name\":\"n\",\"uri\":\"spotify:track:t%lld\"}}", i > offset ? "," : "",
@@ -195,6 +197,19 @@ static void a_page_that_is_not_the_one_asked_for_is_not_taken(void **unused UNUS
 	}
 }
 
+static void an_address_without_end_defers_its_playlist_only(void **unused UNUSED)
+{
+	ODD(odd, l, .size = 120, .next_bytes = 2 << 20);
+	struct extract_result r;
+	run(&l, RC_OK, &r);
+	assert_int_equal(r.deferred, 1);
+	assert_non_null(strstr(r.deferred_why, "names a next page by"));
+	odd.next_bytes = 1;
+	clock_fake_advance_ms(&l.clock, 60000);
+	run(&l, RC_OK, &r);
+	assert_int_equal(live_snapshots(&l, playlist, NULL), 1);
+}
+
 /* --- beside other runs -------------------------------------------------------------------------------------- */
 
 static void other_runs(struct odd *odd, int64_t offset)
@@ -265,7 +280,9 @@ static void a_store_that_fails_ends_the_run(void **unused UNUSED)
 
 static void an_unreadable_cursor_is_no_obstacle(void **unused UNUSED)
 {
-	static const char *const texts[] = { "", "{", "[]", "{\"version\":99}", "{\"version\":1,\"settings\":7}" };
+#define CURSOR(at) "{\"version\":1,\"settings\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"snapshot_at\":" at ",\"whole\":false}"
+	static const char *const texts[] = { "", "{", "[]", "{\"version\":99}", "{\"version\":1,\"settings\":7}", CURSOR("9000000000000000000"),
+		                             CURSOR("-9000000000000000000"), CURSOR("253402300799") };
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		ODD(odd, l, .size = 120);
 		CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
@@ -295,6 +312,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_list_that_shrinks_to_one_page_leaves_nothing_pending),
 	cmocka_unit_test(an_empty_list_and_full_pages_are_whole),
 	cmocka_unit_test(a_page_that_is_not_the_one_asked_for_is_not_taken),
+	cmocka_unit_test(an_address_without_end_defers_its_playlist_only),
 	cmocka_unit_test(the_run_that_is_behind_leaves_the_playlist_to_the_other),
 	cmocka_unit_test(a_store_that_fails_ends_the_run),
 	cmocka_unit_test(an_unreadable_cursor_is_no_obstacle),
