@@ -66,6 +66,12 @@ struct bus_stats {
 	int64_t next_delivery_ms;      /* until the first waiting message may be delivered; 0 = now, -1 = none waits */
 };
 
+struct bus_names {
+	struct slice *name; /* in byte order */
+	size_t count;
+};
+#define BUS_DELETED_TOPIC "_deleted_topic_" /* what a subscription says whose topic is gone */
+
 struct bus;
 struct bus_ops {
 	const char *name;
@@ -73,6 +79,16 @@ struct bus_ops {
 	enum rc (*create_topic)(struct bus *b, const char *topic, struct err *err);
 	/* Made when missing; changeable settings of an existing one are updated; another topic or filter is RC_REJECT. */
 	enum rc (*create_subscription)(struct bus *b, const struct bus_subscription *sub, struct err *err);
+	enum rc (*topics)(struct bus *b, struct arena *arena, struct bus_names *out, struct err *err);
+	/* Of a topic; of all when it is NULL. */
+	enum rc (*subscriptions)(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out, struct err *err);
+	/* As it stands; strings are owned by `arena`. */
+	enum rc (*subscription)(struct bus *b, const char *sub, struct arena *arena, struct bus_subscription *out, struct err *err);
+	/* Its subscriptions stay with what waits in them and get nothing more; letters that nobody subscribed to go.  Where it was the
+	 * dead-letter topic, messages are delivered again and again. */
+	enum rc (*delete_topic)(struct bus *b, const char *topic, struct err *err);
+	/* With all that waits in it. */
+	enum rc (*delete_subscription)(struct bus *b, const char *sub, struct err *err);
 	/* All or none; ids are allocated in `arena` and set in the messages. */
 	enum rc (*publish)(struct bus *b, const char *topic, struct bus_message *message, size_t count, struct arena *arena,
 	                   struct err *err);
@@ -103,6 +119,31 @@ MUST_USE static inline enum rc bus_create_topic(struct bus *b, const char *topic
 	return b->ops->create_topic(b, topic, err);
 }
 MUST_USE enum rc bus_create_subscription(struct bus *b, const struct bus_subscription *sub, struct err *err);
+MUST_USE static inline enum rc bus_topics(struct bus *b, struct arena *arena, struct bus_names *out, struct err *err)
+{
+	*out = (struct bus_names){ 0 };
+	return b->ops->topics(b, arena, out, err);
+}
+MUST_USE static inline enum rc bus_subscriptions(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out,
+                                                 struct err *err)
+{
+	*out = (struct bus_names){ 0 };
+	return b->ops->subscriptions(b, topic, arena, out, err);
+}
+MUST_USE static inline enum rc bus_subscription(struct bus *b, const char *sub, struct arena *arena, struct bus_subscription *out,
+                                                struct err *err)
+{
+	*out = (struct bus_subscription){ 0 };
+	return b->ops->subscription(b, sub, arena, out, err);
+}
+MUST_USE static inline enum rc bus_delete_topic(struct bus *b, const char *topic, struct err *err)
+{
+	return b->ops->delete_topic(b, topic, err);
+}
+MUST_USE static inline enum rc bus_delete_subscription(struct bus *b, const char *sub, struct err *err)
+{
+	return b->ops->delete_subscription(b, sub, err);
+}
 MUST_USE enum rc bus_publish(struct bus *b, const char *topic, struct bus_message *message, size_t count,
                              struct arena *arena, struct err *err);
 MUST_USE static inline enum rc bus_pull(struct bus *b, const char *sub, size_t max, size_t max_bytes, struct arena *arena,

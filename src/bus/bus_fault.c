@@ -51,6 +51,31 @@ static enum rc fault_create_subscription(struct bus *b, const struct bus_subscri
 	PASS(b, "create subscription", sub->name, bus_create_subscription(self(b)->inner, sub, err), err);
 }
 
+static enum rc fault_topics(struct bus *b, struct arena *arena, struct bus_names *out, struct err *err)
+{
+	PASS(b, "list", "topics", bus_topics(self(b)->inner, arena, out, err), err);
+}
+
+static enum rc fault_subscriptions(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out, struct err *err)
+{
+	PASS(b, "list subscriptions of", topic ? topic : "", bus_subscriptions(self(b)->inner, topic, arena, out, err), err);
+}
+
+static enum rc fault_subscription(struct bus *b, const char *sub, struct arena *arena, struct bus_subscription *out, struct err *err)
+{
+	PASS(b, "read subscription", sub, bus_subscription(self(b)->inner, sub, arena, out, err), err);
+}
+
+static enum rc fault_delete_topic(struct bus *b, const char *topic, struct err *err)
+{
+	PASS(b, "delete topic", topic, bus_delete_topic(self(b)->inner, topic, err), err);
+}
+
+static enum rc fault_delete_subscription(struct bus *b, const char *sub, struct err *err)
+{
+	PASS(b, "delete subscription", sub, bus_delete_subscription(self(b)->inner, sub, err), err);
+}
+
 static enum rc fault_publish(struct bus *b, const char *topic, struct bus_message *message, size_t count, struct arena *arena,
                              struct err *err)
 {
@@ -102,6 +127,11 @@ struct bus *bus_fault_open(struct bus *inner, int fail_at, bool after, enum rc r
 		.name = "fault",
 		.create_topic = fault_create_topic,
 		.create_subscription = fault_create_subscription,
+		.topics = fault_topics,
+		.subscriptions = fault_subscriptions,
+		.subscription = fault_subscription,
+		.delete_topic = fault_delete_topic,
+		.delete_subscription = fault_delete_subscription,
 		.publish = fault_publish,
 		.pull = fault_pull,
 		.ack = fault_ack,

@@ -1,62 +1,14 @@
-#include "bus/bus.h"
+#include "bus/bus_mem.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "bus/filter.h"
-#include "bus/redelivery.h"
-
-/* Lists in order of age; every operation may walk them: this backend is for tests and dry runs. */
-struct message {
-	struct message *next;
-	struct topic *topic;
-	int64_t number, publish_time_ms;
-	size_t pending; /* deliveries; 0 for a dead letter that nobody has subscribed to */
-	struct arena arena;
-	struct bus_message m;
-};
-
-struct delivery {
-	struct delivery *next;
-	struct message *message;
-	enum delivery_state state;
-	int64_t attempt, due_ms;
-};
-
-struct topic {
-	struct topic *next;
-	char *name;
-};
-
-struct subscription {
-	struct subscription *next;
-	int64_t number;
-	char *name, *filter_text;
-	struct topic *topic, *dead_letter_topic; /* the second may be NULL */
-	struct filter *filter;
-	int64_t ack_deadline_ms, backoff_min_ms, backoff_max_ms, max_delivery_attempts;
-	struct delivery *delivery;
-};
-
-struct bus_mem {
-	struct bus base;
-	struct clock *clock;
-	struct topic *topic;
-	struct subscription *subscription;
-	struct message *message;
-	int64_t last_message, last_subscription;
-};
-
-static struct bus_mem *self(struct bus *b)
-{
-	return CONTAINER_OF(b, struct bus_mem, base);
-}
 
 /* ---- topics and subscriptions ---- */
 
 static struct topic *find_topic(struct bus_mem *b, const char *name)
 {
 	for (struct topic *t = b->topic; t; t = t->next)
-		if (strcmp(t->name, name) == 0)
+		if (!t->deleted && strcmp(t->name, name) == 0)
 			return t;
 	return NULL;
 }
@@ -73,7 +25,7 @@ static struct topic *make_topic(struct bus_mem *b, const char *name)
 	return t;
 }
 
-static enum rc get_topic(struct bus_mem *b, const char *name, struct topic **out, struct err *err)
+enum rc bus_mem_get_topic(struct bus_mem *b, const char *name, struct topic **out, struct err *err)
 {
 	*out = find_topic(b, name);
 	return *out ? RC_OK : err_set(err, RC_NOT_FOUND, "no topic '%s' on this bus (sargam setup makes it)", name);
@@ -87,7 +39,7 @@ static struct subscription *find_subscription(struct bus_mem *b, const char *nam
 	return NULL;
 }
 
-static enum rc get_subscription(struct bus_mem *b, const char *name, struct subscription **out, struct err *err)
+enum rc bus_mem_get_subscription(struct bus_mem *b, const char *name, struct subscription **out, struct err *err)
 {
 	*out = find_subscription(b, name);
 	return *out ? RC_OK : err_set(err, RC_NOT_FOUND, "no subscription '%s' on this bus (sargam setup makes it)", name);
@@ -95,7 +47,7 @@ static enum rc get_subscription(struct bus_mem *b, const char *name, struct subs
 
 static enum rc mem_create_topic(struct bus *base, const char *topic, struct err *err UNUSED)
 {
-	(void) make_topic(self(base), topic);
+	(void) make_topic(bus_mem_of(base), topic);
 	return RC_OK;
 }
 
@@ -135,16 +87,16 @@ static enum rc make_subscription(struct bus_mem *b, const struct bus_subscriptio
 
 static enum rc mem_create_subscription(struct bus *base, const struct bus_subscription *sub, struct err *err)
 {
-	struct bus_mem *b = self(base);
+	struct bus_mem *b = bus_mem_of(base);
 	struct topic *topic;
 	struct subscription *s = find_subscription(b, sub->name);
-	if (s && strcmp(s->topic->name, sub->topic) != 0)
+	if (s && (s->topic->deleted || strcmp(s->topic->name, sub->topic) != 0))
 		return err_set(err, RC_REJECT, "subscription '%s' exists on topic '%s', not '%s' (choose another name)", sub->name,
-		               s->topic->name, sub->topic);
+		               s->topic->deleted ? BUS_DELETED_TOPIC : s->topic->name, sub->topic);
 	if (s && strcmp(s->filter_text, sub->filter) != 0)
 		return err_set(err, RC_REJECT, "subscription '%s' exists with filter '%s', not '%s' (choose another name)",
 		               sub->name, s->filter_text, sub->filter);
-	TRY(get_topic(b, sub->topic, &topic, err));
+	TRY(bus_mem_get_topic(b, sub->topic, &topic, err));
 	if (!s)
 		TRY(make_subscription(b, sub, topic, &s, err));
 	s->dead_letter_topic = sub->dead_letter_topic[0] ? make_topic(b, sub->dead_letter_topic) : NULL;
@@ -169,7 +121,7 @@ static void copy_message(struct bus_message *to, const struct bus_message *from,
 	}
 }
 
-static void drop_message(struct bus_mem *b, struct message *m)
+void bus_mem_drop_message(struct bus_mem *b, struct message *m)
 {
 	struct message **at = &b->message;
 	while (*at != m)
@@ -195,16 +147,16 @@ static int64_t add_message(struct bus_mem *b, struct topic *topic, const struct 
 		if (s->topic == topic && filter_match(s->filter, &m->m))
 			deliver(s, m);
 	if (!m->pending && !keep)
-		drop_message(b, m);
+		bus_mem_drop_message(b, m);
 	return b->last_message;
 }
 
 static enum rc mem_publish(struct bus *base, const char *topic_name, struct bus_message *message, size_t count,
                            struct arena *arena, struct err *err)
 {
-	struct bus_mem *b = self(base);
+	struct bus_mem *b = bus_mem_of(base);
 	struct topic *topic;
-	TRY_WRAP(get_topic(b, topic_name, &topic, err), err, "publish to topic '%s'", topic_name);
+	TRY_WRAP(bus_mem_get_topic(b, topic_name, &topic, err), err, "publish to topic '%s'", topic_name);
 	if (!arena_fits(arena, count * 32))
 		return err_set(err, RC_REJECT, "topic '%s': no room for %zu message ids in the caller's arena", topic_name, count);
 	for (size_t i = 0; i < count; i++) {
@@ -223,13 +175,13 @@ static void end_delivery(struct bus_mem *b, struct subscription *s, struct deliv
 		at = &(*at)->next;
 	*at = d->next;
 	if (--d->message->pending == 0)
-		drop_message(b, d->message);
+		bus_mem_drop_message(b, d->message);
 	mem_free(d);
 }
 
 static bool is_spent(const struct subscription *s, int64_t attempt)
 {
-	return s->dead_letter_topic && attempt >= s->max_delivery_attempts;
+	return s->dead_letter_topic && !s->dead_letter_topic->deleted && attempt >= s->max_delivery_attempts;
 }
 
 static void forward(struct bus_mem *b, struct subscription *s, struct delivery *d)
@@ -293,10 +245,10 @@ static void return_due(struct subscription *s, int64_t now)
 static enum rc mem_pull(struct bus *base, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
                         struct bus_delivery **out, size_t *out_count, struct err *err)
 {
-	struct bus_mem *b = self(base);
+	struct bus_mem *b = bus_mem_of(base);
 	struct subscription *s;
 	int64_t now = clock_now_ms(b->clock);
-	TRY(get_subscription(b, sub, &s, err));
+	TRY(bus_mem_get_subscription(b, sub, &s, err));
 	if (!arena_fits(arena, max * sizeof(struct bus_delivery)))
 		return err_set(err, RC_REJECT, "subscription '%s': no room for %zu deliveries in the caller's arena", sub, max);
 	struct pull p = { .max = max, .max_bytes = max_bytes, .arena = arena };
@@ -331,11 +283,11 @@ static struct delivery *find_delivery(struct subscription *s, struct slice ack_i
 static enum rc mem_ack(struct bus *base, const char *sub, const struct slice *ack_id, size_t count, struct err *err)
 {
 	struct subscription *s;
-	TRY(get_subscription(self(base), sub, &s, err));
+	TRY(bus_mem_get_subscription(bus_mem_of(base), sub, &s, err));
 	for (size_t i = 0; i < count; i++) {
 		struct delivery *d = find_delivery(s, ack_id[i]);
 		if (d)
-			end_delivery(self(base), s, d);
+			end_delivery(bus_mem_of(base), s, d);
 	}
 	return RC_OK;
 }
@@ -356,10 +308,10 @@ static void nack(struct bus_mem *b, struct subscription *s, struct delivery *d, 
 static enum rc mem_modify_deadline(struct bus *base, const char *sub, const struct slice *ack_id, size_t count,
                                    int64_t seconds, struct err *err)
 {
-	struct bus_mem *b = self(base);
+	struct bus_mem *b = bus_mem_of(base);
 	struct subscription *s;
 	int64_t now = clock_now_ms(b->clock);
-	TRY(get_subscription(b, sub, &s, err));
+	TRY(bus_mem_get_subscription(b, sub, &s, err));
 	for (size_t i = 0; i < count; i++) {
 		struct delivery *d = find_delivery(s, ack_id[i]);
 		if (!d)
@@ -375,8 +327,8 @@ static enum rc mem_modify_deadline(struct bus *base, const char *sub, const stru
 static enum rc mem_stats(struct bus *base, const char *sub, struct bus_stats *out, struct err *err)
 {
 	struct subscription *s;
-	int64_t now = clock_now_ms(self(base)->clock);
-	TRY(get_subscription(self(base), sub, &s, err));
+	int64_t now = clock_now_ms(bus_mem_of(base)->clock);
+	TRY(bus_mem_get_subscription(bus_mem_of(base), sub, &s, err));
 	if (s->delivery && now > s->delivery->message->publish_time_ms)
 		out->oldest_unacked_ms = now - s->delivery->message->publish_time_ms;
 	for (const struct delivery *d = s->delivery; d; d = d->next) {
@@ -395,7 +347,7 @@ static enum rc mem_stats(struct bus *base, const char *sub, struct bus_stats *ou
 
 /* ---- life ---- */
 
-static void free_subscription(struct bus_mem *b, struct subscription *s)
+void bus_mem_free_subscription(struct bus_mem *b, struct subscription *s)
 {
 	while (s->delivery)
 		end_delivery(b, s, s->delivery);
@@ -407,13 +359,13 @@ static void free_subscription(struct bus_mem *b, struct subscription *s)
 
 static void mem_close(struct bus *base)
 {
-	struct bus_mem *b = self(base);
+	struct bus_mem *b = bus_mem_of(base);
 	for (struct subscription *s = b->subscription, *next; s; s = next) {
 		next = s->next;
-		free_subscription(b, s);
+		bus_mem_free_subscription(b, s);
 	}
 	while (b->message)
-		drop_message(b, b->message);
+		bus_mem_drop_message(b, b->message);
 	for (struct topic *t = b->topic, *next; t; t = next) {
 		next = t->next;
 		mem_free(t->name);
@@ -428,6 +380,11 @@ struct bus *bus_mem_open(struct clock *clock)
 		.name = "mem",
 		.create_topic = mem_create_topic,
 		.create_subscription = mem_create_subscription,
+		.topics = bus_mem_topics,
+		.subscriptions = bus_mem_subscriptions,
+		.subscription = bus_mem_describe,
+		.delete_topic = bus_mem_delete_topic,
+		.delete_subscription = bus_mem_delete_subscription,
 		.publish = mem_publish,
 		.pull = mem_pull,
 		.ack = mem_ack,

@@ -61,7 +61,7 @@ static enum rc find_topic(struct bus_sqlite *b, const char *name, int64_t *out_i
 {
 	CLEANUP(db_donep) struct db_stmt *q = NULL;
 	bool row;
-	TRY(db_query(b->db, "SELECT topic_id FROM topics WHERE name = ?1", &q, err));
+	TRY(db_query(b->db, "SELECT topic_id FROM topics WHERE name = ?1 AND substr(name, 1, 1) <> '_'", &q, err));
 	db_bind_text(q, 1, slice_of(name));
 	TRY(db_step(q, &row, err));
 	*out_id = row ? db_column_int(q, 0) : 0;
@@ -110,7 +110,8 @@ enum rc bus_sqlite_subscription(struct bus_sqlite *b, const char *name, struct s
 	bool row;
 	TRY(db_query(b->db,
 	             "SELECT subscription_id, topic_id, ack_deadline_ms, backoff_min_ms, backoff_max_ms,"
-	             " ifnull(dead_letter_topic_id, 0), max_delivery_attempts FROM subscriptions WHERE name = ?1",
+	             " ifnull((SELECT t.topic_id FROM topics t WHERE t.topic_id = dead_letter_topic_id AND substr(t.name, 1, 1) <> '_'), 0),"
+	             " max_delivery_attempts FROM subscriptions WHERE name = ?1 AND substr(name, 1, 1) <> '_'",
 	             &q, err));
 	db_bind_text(q, 1, slice_of(name));
 	TRY(db_step(q, &row, err));
@@ -249,6 +250,11 @@ static struct bus *new_bus(struct db *db, struct clock *clock)
 		.name = "sqlite",
 		.create_topic = create_topic,
 		.create_subscription = create_subscription,
+		.topics = bus_sqlite_topics,
+		.subscriptions = bus_sqlite_subscriptions,
+		.subscription = bus_sqlite_describe,
+		.delete_topic = bus_sqlite_delete_topic,
+		.delete_subscription = bus_sqlite_delete_subscription,
 		.publish = bus_sqlite_publish,
 		.pull = bus_sqlite_pull,
 		.ack = bus_sqlite_ack,

@@ -1,7 +1,7 @@
 /* The embedded bus: private to bus_sqlite*.c.
  *
  * bus.db (schema 2; `bus_sqlite.c` has the SQL):
- *   topics, subscriptions
+ *   topics, subscriptions   a name that begins with '_' is one of a deleted thing that others still refer to
  *   messages     the log: message_id is the offset and is never used again; `pending` counts its deliveries, a message that
  *                has none left goes, unless it is a dead letter that nobody has subscribed to yet
  *   bodies       their data, so that walking the log never touches it
@@ -36,6 +36,15 @@ struct sqlite_subscription {
 /* RC_NOT_FOUND names the subscription. */
 MUST_USE enum rc bus_sqlite_subscription(struct bus_sqlite *b, const char *name, struct sqlite_subscription *out, struct err *err);
 MUST_USE enum rc bus_sqlite_topic(struct bus_sqlite *b, const char *name, int64_t *out_id, struct err *err);
+
+/* bus_sqlite_admin.c */
+MUST_USE enum rc bus_sqlite_topics(struct bus *base, struct arena *arena, struct bus_names *out, struct err *err);
+MUST_USE enum rc bus_sqlite_subscriptions(struct bus *base, const char *topic, struct arena *arena, struct bus_names *out,
+                                          struct err *err);
+MUST_USE enum rc bus_sqlite_describe(struct bus *base, const char *sub, struct arena *arena, struct bus_subscription *out,
+                                     struct err *err);
+MUST_USE enum rc bus_sqlite_delete_topic(struct bus *base, const char *topic, struct err *err);
+MUST_USE enum rc bus_sqlite_delete_subscription(struct bus *base, const char *sub, struct err *err);
 
 /* bus_sqlite_publish.c */
 MUST_USE enum rc bus_sqlite_publish(struct bus *base, const char *topic, struct bus_message *message, size_t count, struct arena *arena,

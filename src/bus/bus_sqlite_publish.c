@@ -49,8 +49,8 @@ static enum rc subscribers_load(struct bus_sqlite *b, int64_t topic_id, struct s
 {
 	CLEANUP(db_donep) struct db_stmt *q = NULL;
 	bool row;
-	TRY(db_query(b->db, "SELECT subscription_id, filter FROM subscriptions WHERE topic_id = ?1 ORDER BY subscription_id", &q,
-	             err));
+	TRY(db_query(b->db, "SELECT subscription_id, filter FROM subscriptions WHERE topic_id = ?1"
+	             " AND substr(name, 1, 1) <> '_' ORDER BY subscription_id", &q, err));
 	db_bind_int(q, 1, topic_id);
 	for (;;) {
 		struct filter *filter;

@@ -4,142 +4,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "test.h"
+#include "suite/bus_fixture.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define NOW_MS INT64_C(1700000000123)
-#define SOME_BYTES ((size_t) 1 << 20)
-
-struct fixture {
-	struct clock_fake clock;
-	struct bus *bus;
-	struct arena arena;
-};
-
-/* ---- the backends: a new one is one function and two lines below ---- */
-
-static struct bus *open_sqlite(struct clock *clock)
-{
-	char path[512];
-	struct bus *bus = NULL;
-	struct err err = { 0 };
-	(void) snprintf(path, sizeof path, "%s/bus.db", test_tmpdir());
-	if (bus_sqlite_open(path, clock, &bus, &err) != RC_OK)
-		fail_msg("%s", err.msg);
-	return bus;
-}
-
-static struct bus *open_mem(struct clock *clock)
-{
-	return bus_mem_open(clock);
-}
-
-static struct bus *open_fault(struct clock *clock)
-{
-	return bus_fault_open(bus_mem_open(clock), 0, false, RC_RETRY);
-}
-
-struct backend {
-	struct bus *(*open)(struct clock *clock);
-};
-static struct backend sqlite = { open_sqlite }, mem = { open_mem }, fault = { open_fault };
-
-/* ---- helpers ---- */
-
-/* The clock's address is inside the bus: the fixture must not move after this. */
-#define FIXTURE(f)                                                        \
-	CLEANUP(fixture_done) struct fixture f = { 0 };                   \
-	do {                                                              \
-		const struct backend *backend_ = *state;                  \
-		(f).arena = arena_new((size_t) 256 << 20);                \
-		clock_fake_init(&(f).clock, NOW_MS);                      \
-		(f).bus = backend_->open(&(f).clock.base);                \
-	} while (0)
-
-static void fixture_done(struct fixture *f)
-{
-	bus_close(f->bus);
-	arena_done(&f->arena);
-}
-
-#define ok(call)                                                    \
-	do {                                                        \
-		struct err err = { 0 };                             \
-		if ((call) != RC_OK)                                \
-			fail_msg("line %d: %s", __LINE__, err.msg); \
-	} while (0)
-#define refused(rc_, text, call)                                                                        \
-	do {                                                                                            \
-		struct err err = { 0 };                                                                 \
-		enum rc got_ = (call);                                                                  \
-		if (got_ != (rc_) || !strstr(err.msg, (text)))                                          \
-			fail_msg("line %d: %s, want \"%s\", got %s", __LINE__, rc_name(got_), (text), err.msg); \
-	} while (0)
-
-static const struct bus_subscription plain = {
-	.name = "sub-a", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .dead_letter_topic = "",
-};
-
-static void setup_plain(struct fixture *f)
-{
-	ok(bus_create_topic(f->bus, "topic-a", &err));
-	ok(bus_create_subscription(f->bus, &plain, &err));
-}
-
-static int64_t publish(struct fixture *f, const char *topic, const char *data)
-{
-	struct bus_message m = { .data = slice_of(data) };
-	int64_t id = 0;
-	ok(bus_publish(f->bus, topic, &m, 1, &f->arena, &err));
-	assert_true(slice_to_int(m.id, &id));
-	return id;
-}
-
-static size_t pull(struct fixture *f, const char *sub, size_t max, struct bus_delivery **out)
-{
-	size_t count;
-	ok(bus_pull(f->bus, sub, max, SOME_BYTES, &f->arena, out, &count, &err));
-	assert_true(count <= max);
-	return count;
-}
-
-static struct bus_delivery pull_one(struct fixture *f, const char *sub)
-{
-	struct bus_delivery *d;
-	assert_int_equal(pull(f, sub, 1, &d), 1);
-	return d[0];
-}
-
-static size_t waiting(struct fixture *f, const char *sub)
-{
-	struct bus_delivery *d;
-	return pull(f, sub, 1000, &d);
-}
-
-static void ack(struct fixture *f, const char *sub, struct bus_delivery d)
-{
-	ok(bus_ack(f->bus, sub, &d.ack_id, 1, &err));
-}
-
-static void modify(struct fixture *f, const char *sub, struct bus_delivery d, int64_t seconds)
-{
-	ok(bus_modify_deadline(f->bus, sub, &d.ack_id, 1, seconds, &err));
-}
-
-static struct bus_stats stats(struct fixture *f, const char *sub)
-{
-	struct bus_stats s;
-	ok(bus_stats(f->bus, sub, &s, &err));
-	return s;
-}
-
-static bool is_attr(const struct bus_message *m, const char *key, const char *value)
-{
-	struct slice got = bus_attr_get(m, key);
-	return got.ptr && slice_is(got, value);
-}
 
 /* ---- names and limits ---- */
 
@@ -584,28 +452,6 @@ static void without_backoff_a_nack_comes_back_at_once(void **state)
 
 /* ---- dead letters ---- */
 
-static const struct bus_subscription mortal = {
-	.name = "sub-a", .topic = "topic-a", .filter = "", .ack_deadline_s = 10,
-	.dead_letter_topic = "topic-dead", .max_delivery_attempts = 5,
-};
-
-static void setup_mortal(struct fixture *f, const char *dead_letter_sub)
-{
-	ok(bus_create_topic(f->bus, "topic-a", &err));
-	ok(bus_create_subscription(f->bus, &mortal, &err));
-	struct bus_subscription dead = plain;
-	dead.name = dead_letter_sub;
-	dead.topic = "topic-dead";
-	if (dead_letter_sub)
-		ok(bus_create_subscription(f->bus, &dead, &err));
-}
-
-static void kill_by_nack(struct fixture *f, const char *sub, int attempts)
-{
-	for (int i = 0; i < attempts; i++)
-		modify(f, sub, pull_one(f, sub), 0);
-}
-
 static void the_last_nack_makes_a_dead_letter(void **state)
 {
 	FIXTURE(f);
@@ -811,7 +657,6 @@ static void one_call_fails_before_or_after_it_is_done(void **state)
 
 /* ---- the list ---- */
 
-#define ON(test, backend_) { #test " [" #backend_ "]", test, NULL, NULL, &backend_ },
 #define EACH_TEST(X, b)                                            \
 	X(names_are_checked, b)                                    \
 	X(messages_over_a_limit_are_refused_whole, b)              \
@@ -841,9 +686,9 @@ static void one_call_fails_before_or_after_it_is_done(void **state)
 	X(a_clock_that_is_set_right_ends_no_lease, b)
 
 static const struct CMUnitTest tests[] = {
-	EACH_TEST(ON, sqlite)
-	EACH_TEST(ON, mem)
-	EACH_TEST(ON, fault)
+	EACH_TEST(ON_BUS, sqlite)
+	EACH_TEST(ON_BUS, mem)
+	EACH_TEST(ON_BUS, fault)
 	cmocka_unit_test(one_call_fails_before_or_after_it_is_done),
 };
 TEST_SUITE(bus, tests);
