@@ -166,6 +166,18 @@ const char *args_nth(const struct args *args, const char *name, size_t i)
 	return NULL;
 }
 
+enum rc args_number(const struct args *args, const char *name, int64_t least, int64_t most, int64_t *inout, struct err *err)
+{
+	const char *text = args_value(args, name);
+	int64_t value;
+	if (!text)
+		return RC_OK;
+	if (!slice_to_int(slice_of(text), &value) || value < least || value > most)
+		return err_set(err, RC_FATAL, "--%s '%s': want a number from %lld to %lld", name, text, (long long) least, (long long) most);
+	*inout = value;
+	return RC_OK;
+}
+
 int exit_of(enum rc rc)
 {
 	return rc == RC_OK ? EXIT_DONE : EXIT_FAILED;

@@ -14,31 +14,19 @@ struct numbers {
 	int64_t port, seed, playlists, size, days, day, limit, token_ttl;
 };
 
-static enum rc read_number(const struct args *args, const char *name, int64_t least, int64_t most, int64_t *inout,
-                           struct err *err)
-{
-	const char *text = args_value(args, name);
-	if (!text)
-		return RC_OK;
-	if (!slice_to_int(slice_of(text), inout) || *inout < least || *inout > most)
-		return err_set(err, RC_FATAL, "--%s '%s': want a number from %lld to %lld", name, text, (long long) least,
-		               (long long) most);
-	return RC_OK;
-}
-
 static enum rc read_numbers(const struct args *args, struct numbers *out, struct err *err)
 {
 	*out = (struct numbers){
 		.seed = 1, .playlists = 10, .size = 50, .days = 72, .day = -1, .limit = 100, .token_ttl = 3600
 	};
-	TRY(read_number(args, "port", 0, 65535, &out->port, err));
-	TRY(read_number(args, "seed", 0, 4294967295, &out->seed, err));
-	TRY(read_number(args, "playlists", 1, 100000, &out->playlists, err));
-	TRY(read_number(args, "size", 0, 100000, &out->size, err));
-	TRY(read_number(args, "days", 1, 3650, &out->days, err));
-	TRY(read_number(args, "day", -1, 3649, &out->day, err));
-	TRY(read_number(args, "token-ttl", 1, 86400, &out->token_ttl, err));
-	TRY(read_number(args, "limit", 50, 100, &out->limit, err));
+	TRY(args_number(args, "port", 0, 65535, &out->port, err));
+	TRY(args_number(args, "seed", 0, 4294967295, &out->seed, err));
+	TRY(args_number(args, "playlists", 1, 100000, &out->playlists, err));
+	TRY(args_number(args, "size", 0, 100000, &out->size, err));
+	TRY(args_number(args, "days", 1, 3650, &out->days, err));
+	TRY(args_number(args, "day", -1, 3649, &out->day, err));
+	TRY(args_number(args, "token-ttl", 1, 86400, &out->token_ttl, err));
+	TRY(args_number(args, "limit", 50, 100, &out->limit, err));
 	if (out->limit != 50 && out->limit != 100)
 		return err_set(err, RC_FATAL, "--limit '%s': want 50 or 100", args_value(args, "limit"));
 	return RC_OK;

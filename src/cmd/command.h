@@ -46,6 +46,8 @@ bool args_flag(const struct args *args, const char *name);
 const char *args_value(const struct args *args, const char *name); /* the last one given, NULL for none */
 /* The i-th value of an option that may be repeated; NULL past the end. */
 const char *args_nth(const struct args *args, const char *name, size_t i);
+/* *inout stays what it is when the option is not given; RC_FATAL names it and its bounds. */
+MUST_USE enum rc args_number(const struct args *args, const char *name, int64_t least, int64_t most, int64_t *inout, struct err *err);
 
 /* The exit status that belongs to a class of error. */
 int exit_of(enum rc rc);

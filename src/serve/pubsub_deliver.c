@@ -1,0 +1,135 @@
+/* projects.subscriptions: messages. */
+#include "serve/pubsub_private.h"
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/time.h"
+
+#define LOOK_MS 20                            /* between two looks of a pull that waits */
+#define PULL_BYTES_MAX ((size_t) 10000000)    /* of data: what an answer holds at most, but for one message */
+#define PULL_ARENA_BYTES ((size_t) 96 << 20)
+#define ACK_IDS_MAX 2500                      /* the service's limit is 512 KiB a request, ids of 200 bytes */
+
+/* google.protobuf.Timestamp; times before 1970 have no place here. */
+static struct slice time_json(int64_t ms, struct arena *arena)
+{
+	struct time_text text = time_rfc3339(ms / 1000);
+	return arena_printf(arena, "%.*s.%03dZ", (int) strlen(text.s) - 1, text.s, (int) (ms % 1000));
+}
+
+static struct json *message_json(const struct bus_message *m, struct arena *arena)
+{
+	struct json *root = json_new_object();
+	if (m->data.len)
+		json_set(root, "data", json_new_string(base64_encode(m->data, arena)));
+	if (m->attr_count) {
+		struct json *attributes = json_new_object();
+		for (size_t i = 0; i < m->attr_count; i++)
+			json_set(attributes, arena_strdup(arena, m->attr[i].key), json_new_string(m->attr[i].value.ptr ? m->attr[i].value : SLICE("")));
+		json_set(root, "attributes", attributes);
+	}
+	json_set(root, "messageId", json_new_string(m->id));
+	json_set(root, "publishTime", json_new_string(time_json(m->publish_time_ms, arena)));
+	if (m->ordering_key.len)
+		json_set(root, "orderingKey", json_new_string(m->ordering_key));
+	return root;
+}
+
+struct pulled {
+	struct bus_delivery *delivery;
+	size_t count;
+	bool is_counted; /* a dead-letter policy: only then the attempt is told */
+};
+
+static enum rc pull_once(const struct pubsub_call *c, size_t max, struct arena *arena, struct pulled *out, struct err *err)
+{
+	struct bus_subscription s;
+	TRY(bus_subscription(c->p->o.bus, c->id, arena, &s, err));
+	out->is_counted = s.dead_letter_topic[0] != '\0';
+	return bus_pull(c->p->o.bus, c->id, max, PULL_BYTES_MAX, arena, &out->delivery, &out->count, err);
+}
+
+static bool is_stopped(const struct pubsub *p)
+{
+	return p->o.stop && *p->o.stop;
+}
+
+enum rc pubsub_pull(struct pubsub_call *c, struct json **out, struct err *err)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(PULL_ARENA_BYTES);
+	struct pulled got = { 0 };
+	int64_t max;
+	bool at_once;
+	TRY(pubsub_only_fields(c->body, "pullRequest", "maxMessages returnImmediately", err));
+	TRY(pubsub_integer(c->body, "maxMessages", 0, &max, err));
+	TRY(pubsub_bool(c->body, "returnImmediately", &at_once, err));
+	if (max < 1)
+		return err_set(err, RC_REJECT, "The value for max_messages is too small. You passed %lld in the request, but the minimum value is 1.",
+		               (long long) max);
+	if (max > BUS_PULL_MESSAGES_MAX)
+		max = BUS_PULL_MESSAGES_MAX;
+	int64_t until_ns = clock_mono_ns(c->p->o.clock) + (at_once ? 0 : c->p->o.pull_wait_ms * 1000000);
+	for (;;) {
+		PUBSUB_BUS(c, pull_once(c, (size_t) max, &arena, &got, err));
+		if (got.count || is_stopped(c->p) || clock_mono_ns(c->p->o.clock) >= until_ns)
+			break;
+		clock_sleep_ms(c->p->o.clock, LOOK_MS);
+		arena_reset(&arena);
+	}
+	*out = json_new_object();
+	if (!got.count)
+		return RC_OK;
+	struct json *list = json_new_array();
+	json_set(*out, "receivedMessages", list);
+	for (size_t i = 0; i < got.count; i++) {
+		struct json *received = json_new_object();
+		json_set(received, "ackId", json_new_string(got.delivery[i].ack_id));
+		json_set(received, "message", message_json(&got.delivery[i].message, &arena));
+		if (got.is_counted)
+			json_set(received, "deliveryAttempt", json_new_integer(got.delivery[i].attempt));
+		json_append(list, received);
+	}
+	return RC_OK;
+}
+
+static enum rc read_ack_ids(struct pubsub_call *c, struct slice **out, size_t *out_count, struct err *err)
+{
+	const struct json *list = pubsub_field(c->body, "ackIds");
+	size_t count = json_size(list);
+	if (json_type(list) != JSON_ARRAY || !count)
+		return err_set(err, RC_REJECT, "No ack ids specified.");
+	if (count > ACK_IDS_MAX)
+		return err_set(err, RC_REJECT, "%zu ack ids: at most %d in one request", count, ACK_IDS_MAX);
+	*out = arena_alloc_array(c->arena, count, sizeof **out);
+	for (size_t i = 0; i < count; i++)
+		if (!json_string(json_at(list, i), &(*out)[i]))
+			return err_set(err, RC_REJECT, "Invalid value at 'ackIds[%zu]': want a string", i);
+	*out_count = count;
+	return RC_OK;
+}
+
+enum rc pubsub_acknowledge(struct pubsub_call *c, struct json **out, struct err *err)
+{
+	struct slice *id;
+	size_t count;
+	TRY(pubsub_only_fields(c->body, "acknowledgeRequest", "ackIds", err));
+	TRY(read_ack_ids(c, &id, &count, err));
+	PUBSUB_BUS(c, bus_ack(c->p->o.bus, c->id, id, count, err));
+	*out = json_new_object();
+	return RC_OK;
+}
+
+enum rc pubsub_modify_deadline(struct pubsub_call *c, struct json **out, struct err *err)
+{
+	struct slice *id;
+	size_t count;
+	int64_t seconds;
+	TRY(pubsub_only_fields(c->body, "modifyAckDeadlineRequest", "ackIds ackDeadlineSeconds", err));
+	TRY(read_ack_ids(c, &id, &count, err));
+	TRY(pubsub_integer(c->body, "ackDeadlineSeconds", 0, &seconds, err));
+	if (seconds < 0 || seconds > 600)
+		return err_set(err, RC_REJECT, "Invalid ack deadline given in the request: %lld: want 0 to 600 seconds", (long long) seconds);
+	PUBSUB_BUS(c, bus_modify_deadline(c->p->o.bus, c->id, id, count, seconds, err));
+	*out = json_new_object();
+	return RC_OK;
+}

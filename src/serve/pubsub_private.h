@@ -1,0 +1,69 @@
+/* One call of the Pub/Sub API: private to pubsub*.c. */
+#ifndef SERVE_PUBSUB_PRIVATE_H
+#define SERVE_PUBSUB_PRIVATE_H
+
+#include "base/json.h"
+#include "serve/pubsub.h"
+
+#include <pthread.h>
+
+struct pubsub {
+	struct pubsub_options o;
+	char *project;
+	pthread_mutex_t lock; /* the bus belongs to one thread at a time */
+};
+
+/* google.rpc.Code, as far as it is used here. */
+enum pubsub_status {
+	PUBSUB_BY_CLASS, /* of the error: REJECT is INVALID_ARGUMENT, and so on */
+	PUBSUB_ALREADY_EXISTS,
+	PUBSUB_UNIMPLEMENTED,
+};
+struct pubsub_call {
+	struct pubsub *p;
+	const struct server_request *rq;
+	struct arena *arena;    /* of the request */
+	const char *id;         /* of the topic or subscription; "" for the collection */
+	const struct json *body; /* an object */
+	enum pubsub_status status;
+};
+/* RC_OK with *out (an object, never NULL), or an error whose class decides the status unless call->status does. */
+MUST_USE typedef enum rc pubsub_method(struct pubsub_call *c, struct json **out, struct err *err);
+pubsub_method pubsub_topic_create, pubsub_topic_get, pubsub_topic_list, pubsub_topic_delete, pubsub_topic_publish,
+	pubsub_topic_subscriptions;
+pubsub_method pubsub_subscription_create, pubsub_subscription_get, pubsub_subscription_list, pubsub_subscription_delete,
+	pubsub_subscription_patch, pubsub_pull, pubsub_acknowledge, pubsub_modify_deadline;
+
+void pubsub_lock(struct pubsub *p);
+void pubsub_unlock(struct pubsub *p);
+#define PUBSUB_BUS(c, call)                        \
+	do {                                       \
+		pubsub_lock((c)->p);               \
+		enum rc rc_ = (call);              \
+		pubsub_unlock((c)->p);             \
+		if (rc_ != RC_OK)                  \
+			return rc_;                \
+	} while (0)
+
+/* --- pubsub_json.c: protocol buffers as JSON (protobuf.dev/programming-guides/json) */
+
+/* RC_REJECT that names the first member which is not in `known` ("a b c"), in lowerCamelCase or snake_case. */
+MUST_USE enum rc pubsub_only_fields(const struct json *object, const char *where, const char *known, struct err *err);
+/* By its lowerCamelCase name, also when it is given in snake_case; NULL when it is absent or null. */
+const struct json *pubsub_field(const struct json *object, const char *name);
+MUST_USE enum rc pubsub_string(const struct json *object, const char *name, struct slice *out, struct err *err); /* SLICE_NULL */
+MUST_USE enum rc pubsub_integer(const struct json *object, const char *name, int64_t otherwise, int64_t *out, struct err *err);
+MUST_USE enum rc pubsub_bool(const struct json *object, const char *name, bool *out, struct err *err); /* false when absent */
+/* "3.5s" */
+MUST_USE enum rc pubsub_duration(const struct json *object, const char *name, int64_t otherwise_ms, int64_t *out_ms, struct err *err);
+struct json *pubsub_new_duration(int64_t ms, struct arena *arena);
+/* RC_REJECT with status UNIMPLEMENTED when the member says anything but its default. */
+MUST_USE enum rc pubsub_not_here(struct pubsub_call *c, const struct json *object, const char *names, struct err *err);
+/* "projects/P/<kind>/ID" of this project: the id. */
+MUST_USE enum rc pubsub_resource(struct pubsub_call *c, const char *kind, struct slice name, const char **out_id, struct err *err);
+struct json *pubsub_new_name(const struct pubsub_call *c, const char *kind, const char *id);
+/* A page of `names` by pageSize and pageToken: *out_from and *out_count; sets nextPageToken. */
+MUST_USE enum rc pubsub_page(struct pubsub_call *c, const struct bus_names *names, size_t *out_from, size_t *out_count,
+                             struct json *reply, struct err *err);
+
+#endif
