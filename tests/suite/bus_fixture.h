@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "bus/bus.h"
+#include "suite/bus_ok.h"
 #include "test.h"
 
 #include <stdio.h>
@@ -65,12 +66,6 @@ static inline void fixture_done(struct fixture *f)
 	arena_done(&f->arena);
 }
 
-#define ok(call)                                                    \
-	do {                                                        \
-		struct err err = { 0 };                             \
-		if ((call) != RC_OK)                                \
-			fail_msg("line %d: %s", __LINE__, err.msg); \
-	} while (0)
 #define refused(rc_, text, call)                                                                        \
 	do {                                                                                            \
 		struct err err = { 0 };                                                                 \

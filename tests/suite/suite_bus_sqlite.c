@@ -4,12 +4,15 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "io/db.h"
+#include "suite/bus_ok.h"
 #include "suite/bus_tables.h"
 #include "test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +22,6 @@
 
 #define NOW_MS INT64_C(1700000000123)
 #define SOME_BYTES ((size_t) 1 << 20)
-
-#define ok(call)                                                    \
-	do {                                                        \
-		struct err err = { 0 };                             \
-		if ((call) != RC_OK)                                \
-			fail_msg("line %d: %s", __LINE__, err.msg); \
-	} while (0)
 
 static const char *temp_path(void)
 {
@@ -591,12 +587,43 @@ static void both_embedded_buses_do_the_same(void **state)
 	assert_true(p.ack_ids > 300);
 }
 
+/* More than one transaction sweeps; what a process leaves that fails in between goes with the next deletion. */
+static void a_deletion_that_was_broken_off_is_finished_by_the_next(void **state)
+{
+	(void) state;
+	const char *path = temp_path();
+	struct clock_fake clock;
+	struct bus_subscription other = plain;
+	struct err why = { 0 };
+	clock_fake_init(&clock, NOW_MS);
+	other.name = "sub-b";
+	struct bus *bus = open_bus(path, &clock.base);
+	setup(bus, &plain);
+	setup(bus, &other);
+	for (int i = 0; i < 101; i++)
+		publish(bus, "topic-a", 100);
+	fault_arm("db.commit.before", 3, EIO); /* its name has gone, and so have the first ten thousand deliveries */
+	assert_int_not_equal(bus_delete_subscription(bus, "sub-a", &why), RC_OK);
+	assert_true(fault_fired());
+	(void) fault_disarm();
+	assert_int_equal(bus_tables_rows(path), 10100 * 2 + 100 + 10100);
+	bus_tables_check(path);
+	assert_int_equal(bus_delete_subscription(bus, "sub-a", &why), RC_NOT_FOUND);
+	publish(bus, "topic-a", 1); /* nothing for the one that goes */
+	ok(bus_delete_subscription(bus, "sub-b", &err));
+	assert_int_equal(bus_tables_rows(path), 0);
+	ok(bus_delete_topic(bus, "topic-a", &err));
+	bus_close(bus);
+	bus_tables_check(path);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_everyone_acknowledged_is_deleted),
 	cmocka_unit_test(everything_is_there_after_reopening),
 	cmocka_unit_test(a_pull_that_finds_nothing_changes_nothing),
 	cmocka_unit_test(ids_are_never_used_again),
 	cmocka_unit_test(many_dead_letters_find_a_late_subscription),
+	cmocka_unit_test(a_deletion_that_was_broken_off_is_finished_by_the_next),
 	cmocka_unit_test(a_database_of_schema_1_opens_with_all_it_holds),
 	cmocka_unit_test(a_database_of_a_newer_schema_is_refused),
 	cmocka_unit_test(a_lease_of_a_dead_process_is_over_at_once),
