@@ -1,4 +1,4 @@
-#include "bus/bus.h"
+#include "bus/bus_admin.h"
 
 #include "base/mem.h"
 #include "bus/filter.h"
@@ -99,30 +99,102 @@ enum rc bus_publish(struct bus *b, const char *topic, struct bus_message *messag
 	return count ? b->ops->publish(b, topic, message, count, arena, err) : RC_OK;
 }
 
-static enum rc check_range(const struct bus_subscription *sub, const char *what, int64_t value, int64_t least, int64_t most,
+/* `what` is the kind of thing and `name` the thing that the value belongs to. */
+static enum rc check_range(const char *kind, const char *name, const char *what, int64_t value, int64_t least, int64_t most,
                            struct err *err)
 {
 	if (value >= least && value <= most)
 		return RC_OK;
-	return err_set(err, RC_REJECT, "subscription '%s': %s %lld: want %lld to %lld", sub->name, what, (long long) value,
-	               (long long) least, (long long) most);
+	return err_set(err, RC_REJECT, "%s '%s': %s %lld: want %lld to %lld", kind, name, what, (long long) value, (long long) least,
+	               (long long) most);
+}
+
+static enum rc check_retention(const char *kind, const char *name, int64_t ms, struct err *err)
+{
+	return ms ? check_range(kind, name, "message retention (ms)", ms, BUS_RETENTION_MS_MIN, BUS_RETENTION_MS_MAX, err) : RC_OK;
+}
+
+static const char *text_of(const char *s)
+{
+	return s ? s : "";
+}
+
+static enum rc check_text(const char *kind, const char *name, const char *what, const char *text, struct err *err)
+{
+	size_t len = strlen(text_of(text));
+	if (len <= BUS_TEXT_BYTES_MAX)
+		return RC_OK;
+	return err_set(err, RC_REJECT, "%s '%s': %s of %zu bytes, at most %d are allowed", kind, name, what, len, BUS_TEXT_BYTES_MAX);
+}
+
+static enum rc check_topic(const struct bus_topic *topic, struct err *err)
+{
+	TRY(bus_check_name(topic->name, err));
+	TRY(check_retention("topic", topic->name, topic->retention_ms, err));
+	return check_text("topic", topic->name, "labels", topic->labels, err);
+}
+
+enum rc bus_make_topic(struct bus *b, const struct bus_topic *topic, struct err *err)
+{
+	struct bus_topic whole = *topic;
+	TRY(check_topic(topic, err));
+	whole.labels = text_of(whole.labels);
+	return b->ops->create_topic(b, &whole, err);
+}
+
+enum rc bus_update_topic(struct bus *b, const struct bus_topic *topic, struct err *err)
+{
+	struct bus_topic whole = *topic;
+	TRY(check_topic(topic, err));
+	whole.labels = text_of(whole.labels);
+	return b->ops->admin->update_topic(b, &whole, err);
+}
+
+static enum rc check_dead_letter(const struct bus_subscription *sub, struct err *err)
+{
+	if (!sub->dead_letter_topic[0])
+		return RC_OK;
+	TRY(bus_check_name(sub->dead_letter_topic, err));
+	TRY(check_range("subscription", sub->name, "maximum of delivery attempts", sub->max_delivery_attempts, 5, 100, err));
+	if (strcmp(sub->dead_letter_topic, sub->topic) == 0)
+		return err_set(err, RC_REJECT, "subscription '%s': its own topic '%s' cannot be its dead-letter topic", sub->name,
+		               sub->topic);
+	return RC_OK;
 }
 
 enum rc bus_create_subscription(struct bus *b, const struct bus_subscription *sub, struct err *err)
 {
+	static const char kind[] = "subscription";
+	struct bus_subscription whole = *sub;
 	TRY(bus_check_name(sub->name, err));
 	TRY(bus_check_name(sub->topic, err));
 	CLEANUP(filter_freep) struct filter *filter = NULL;
 	TRY_WRAP(filter_parse(slice_of(sub->filter), &filter, err), err, "subscription '%s'", sub->name);
-	TRY(check_range(sub, "ack deadline (s)", sub->ack_deadline_s, 10, 600, err));
-	TRY(check_range(sub, "backoff minimum (ms)", sub->backoff_min_ms, 0, BUS_BACKOFF_MS_MAX, err));
-	TRY(check_range(sub, "backoff maximum (ms)", sub->backoff_max_ms, sub->backoff_min_ms, BUS_BACKOFF_MS_MAX, err));
-	if (sub->dead_letter_topic[0]) {
-		TRY(bus_check_name(sub->dead_letter_topic, err));
-		TRY(check_range(sub, "maximum of delivery attempts", sub->max_delivery_attempts, 5, 100, err));
-		if (strcmp(sub->dead_letter_topic, sub->topic) == 0)
-			return err_set(err, RC_REJECT, "subscription '%s': its own topic '%s' cannot be its dead-letter topic",
-			               sub->name, sub->topic);
-	}
-	return b->ops->create_subscription(b, sub, err);
+	TRY(check_range(kind, sub->name, "ack deadline (s)", sub->ack_deadline_s, 10, 600, err));
+	TRY(check_range(kind, sub->name, "backoff minimum (ms)", sub->backoff_min_ms, 0, BUS_BACKOFF_MS_MAX, err));
+	TRY(check_range(kind, sub->name, "backoff maximum (ms)", sub->backoff_max_ms, sub->backoff_min_ms, BUS_BACKOFF_MS_MAX, err));
+	TRY(check_dead_letter(sub, err));
+	TRY(check_retention(kind, sub->name, sub->retention_ms, err));
+	if (sub->retain_acked && !sub->retention_ms)
+		return err_set(err, RC_REJECT, "subscription '%s': what is acknowledged is retained for a time: want one", sub->name);
+	TRY(check_text(kind, sub->name, "push configuration", sub->push_config, err));
+	TRY(check_text(kind, sub->name, "labels", sub->labels, err));
+	whole.push_config = text_of(whole.push_config);
+	whole.labels = text_of(whole.labels);
+	return b->ops->create_subscription(b, &whole, err);
+}
+
+enum rc bus_create_snapshot(struct bus *b, const char *name, const char *sub, const char *labels, struct err *err)
+{
+	TRY(bus_check_name(name, err));
+	TRY(check_text("snapshot", name, "labels", labels, err));
+	return b->ops->admin->create_snapshot(b, name, sub, text_of(labels), err);
+}
+
+enum rc bus_update_snapshot(struct bus *b, const struct bus_snapshot *snapshot, struct err *err)
+{
+	struct bus_snapshot whole = *snapshot;
+	TRY(check_text("snapshot", snapshot->name, "labels", snapshot->labels, err));
+	whole.labels = text_of(whole.labels);
+	return b->ops->admin->update_snapshot(b, &whole, err);
 }

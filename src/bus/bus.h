@@ -9,7 +9,10 @@
  *   (same data and attributes, plus CloudPubSubDeadLetterSourceDeliveryCount, CloudPubSubDeadLetterSourceSubscription,
  *   CloudPubSubDeadLetterSourceTopicPublishTime) and acknowledged here, in one step: at the last nack, or at the first
  *   pull after the last lease ran out.
- * ack: RC_OK means durable.  An ack id whose lease has run out still acknowledges unless the message was leased again.
+ *   Of a subscription that is ordered, a message with an ordering key comes only when the earlier ones of its key are acknowledged,
+ *   or together with them in one pull, in order; when one comes again, so do the later ones of its key.
+ * ack: RC_OK means durable.  An ack id whose lease has run out still acknowledges unless the message was leased again or the
+ *   subscription was sought (bus_admin.h).
  *   Ack ids that mean nothing (any more) are ignored, here and in modify_deadline.
  *
  * Dead letters are not lost for want of a subscription: create_subscription makes the dead-letter topic, setup a
@@ -35,6 +38,9 @@
 #define BUS_ORDERING_KEY_BYTES_MAX 1024
 #define BUS_PULL_MESSAGES_MAX 1000
 #define BUS_BACKOFF_MS_MAX 600000
+#define BUS_RETENTION_MS_MIN INT64_C(600000)
+#define BUS_RETENTION_MS_MAX (31 * INT64_C(86400000))
+#define BUS_TEXT_BYTES_MAX 16384
 
 struct bus_attr {
 	struct slice key, value;
@@ -59,6 +65,17 @@ struct bus_subscription {
 	int64_t backoff_min_ms, backoff_max_ms; /* 0, 0: redeliver at once */
 	const char *dead_letter_topic;          /* "" for none; made when missing */
 	int64_t max_delivery_attempts;          /* 5 to 100; ignored without a dead-letter topic */
+	int64_t retention_ms;                   /* unacknowledged messages go after it, or after their topic's when that is longer:
+	                                           ten minutes to 31 days; 0: never */
+	bool retain_acked;                      /* acknowledged ones stay as long, for seek; wants retention_ms */
+	bool ordered;                           /* messages of one ordering key come one after the other; not changeable */
+	const char *push_config, *labels;       /* kept for whoever reads them (serve/), at most BUS_TEXT_BYTES_MAX; NULL is "" */
+	bool detached;                          /* set by the bus: bus_detach(); nothing can be pulled any more */
+};
+struct bus_topic {
+	const char *name;
+	int64_t retention_ms; /* messages stay so long whatever is acknowledged, for seek: ten minutes to 31 days; 0: do not */
+	const char *labels;   /* as above */
 };
 struct bus_stats {
 	int64_t waiting, leased;       /* not acknowledged: deliverable or backing off; under a lease */
@@ -66,29 +83,13 @@ struct bus_stats {
 	int64_t next_delivery_ms;      /* until the first waiting message may be delivered; 0 = now, -1 = none waits */
 };
 
-struct bus_names {
-	struct slice *name; /* in byte order */
-	size_t count;
-};
-#define BUS_DELETED_TOPIC "_deleted_topic_" /* what a subscription says whose topic is gone */
-
 struct bus;
 struct bus_ops {
 	const char *name;
-	/* Made when missing; an existing one is left as it is. */
-	enum rc (*create_topic)(struct bus *b, const char *topic, struct err *err);
-	/* Made when missing; changeable settings of an existing one are updated; another topic or filter is RC_REJECT. */
+	/* Made when missing; an existing one is left as it is (bus_admin.h changes it). */
+	enum rc (*create_topic)(struct bus *b, const struct bus_topic *topic, struct err *err);
+	/* Made when missing; changeable settings of an existing one are updated; another topic, filter or order is RC_REJECT. */
 	enum rc (*create_subscription)(struct bus *b, const struct bus_subscription *sub, struct err *err);
-	enum rc (*topics)(struct bus *b, struct arena *arena, struct bus_names *out, struct err *err);
-	/* Of a topic; of all when it is NULL. */
-	enum rc (*subscriptions)(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out, struct err *err);
-	/* As it stands; strings are owned by `arena`. */
-	enum rc (*subscription)(struct bus *b, const char *sub, struct arena *arena, struct bus_subscription *out, struct err *err);
-	/* Its subscriptions stay with what waits in them and get nothing more; letters that nobody subscribed to go.  Where it was the
-	 * dead-letter topic, messages are delivered again and again. */
-	enum rc (*delete_topic)(struct bus *b, const char *topic, struct err *err);
-	/* With all that waits in it. */
-	enum rc (*delete_subscription)(struct bus *b, const char *sub, struct err *err);
 	/* All or none; ids are allocated in `arena` and set in the messages. */
 	enum rc (*publish)(struct bus *b, const char *topic, struct bus_message *message, size_t count, struct arena *arena,
 	                   struct err *err);
@@ -101,6 +102,7 @@ struct bus_ops {
 	                           struct err *err);
 	enum rc (*stats)(struct bus *b, const char *sub, struct bus_stats *out, struct err *err);
 	void (*close)(struct bus *b);
+	const struct bus_admin_ops *admin; /* bus_admin.h */
 };
 struct bus {
 	const struct bus_ops *ops;
@@ -113,37 +115,13 @@ MUST_USE enum rc bus_check_name(const char *name, struct err *err);
 /* The value of an attribute; SLICE_NULL when absent. */
 struct slice bus_attr_get(const struct bus_message *m, const char *key);
 
+/* Names and ranges, as the real service refuses them. */
+MUST_USE enum rc bus_make_topic(struct bus *b, const struct bus_topic *topic, struct err *err);
 MUST_USE static inline enum rc bus_create_topic(struct bus *b, const char *topic, struct err *err)
 {
-	TRY(bus_check_name(topic, err));
-	return b->ops->create_topic(b, topic, err);
+	return bus_make_topic(b, &(struct bus_topic){ .name = topic }, err);
 }
 MUST_USE enum rc bus_create_subscription(struct bus *b, const struct bus_subscription *sub, struct err *err);
-MUST_USE static inline enum rc bus_topics(struct bus *b, struct arena *arena, struct bus_names *out, struct err *err)
-{
-	*out = (struct bus_names){ 0 };
-	return b->ops->topics(b, arena, out, err);
-}
-MUST_USE static inline enum rc bus_subscriptions(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out,
-                                                 struct err *err)
-{
-	*out = (struct bus_names){ 0 };
-	return b->ops->subscriptions(b, topic, arena, out, err);
-}
-MUST_USE static inline enum rc bus_subscription(struct bus *b, const char *sub, struct arena *arena, struct bus_subscription *out,
-                                                struct err *err)
-{
-	*out = (struct bus_subscription){ 0 };
-	return b->ops->subscription(b, sub, arena, out, err);
-}
-MUST_USE static inline enum rc bus_delete_topic(struct bus *b, const char *topic, struct err *err)
-{
-	return b->ops->delete_topic(b, topic, err);
-}
-MUST_USE static inline enum rc bus_delete_subscription(struct bus *b, const char *sub, struct err *err)
-{
-	return b->ops->delete_subscription(b, sub, err);
-}
 MUST_USE enum rc bus_publish(struct bus *b, const char *topic, struct bus_message *message, size_t count,
                              struct arena *arena, struct err *err);
 MUST_USE static inline enum rc bus_pull(struct bus *b, const char *sub, size_t max, size_t max_bytes, struct arena *arena,

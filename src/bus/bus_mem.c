@@ -13,14 +13,13 @@ static struct topic *find_topic(struct bus_mem *b, const char *name)
 	return NULL;
 }
 
-static struct topic *make_topic(struct bus_mem *b, const char *name)
+static struct topic *make_topic(struct bus_mem *b, const struct bus_topic *topic)
 {
-	struct topic *t = find_topic(b, name);
+	struct topic *t = find_topic(b, topic->name);
 	if (t)
 		return t;
 	t = mem_alloc(sizeof *t);
-	t->name = mem_strdup(name);
-	t->next = b->topic;
+	*t = (struct topic){ .next = b->topic, .name = mem_strdup(topic->name), .labels = mem_strdup(topic->labels), .retention_ms = topic->retention_ms };
 	b->topic = t;
 	return t;
 }
@@ -34,7 +33,7 @@ enum rc bus_mem_get_topic(struct bus_mem *b, const char *name, struct topic **ou
 static struct subscription *find_subscription(struct bus_mem *b, const char *name)
 {
 	for (struct subscription *s = b->subscription; s; s = s->next)
-		if (strcmp(s->name, name) == 0)
+		if (!s->is_snapshot && strcmp(s->name, name) == 0)
 			return s;
 	return NULL;
 }
@@ -45,21 +44,33 @@ enum rc bus_mem_get_subscription(struct bus_mem *b, const char *name, struct sub
 	return *out ? RC_OK : err_set(err, RC_NOT_FOUND, "no subscription '%s' on this bus (sargam setup makes it)", name);
 }
 
-static enum rc mem_create_topic(struct bus *base, const char *topic, struct err *err UNUSED)
+static enum rc mem_create_topic(struct bus *base, const struct bus_topic *topic, struct err *err UNUSED)
 {
 	(void) make_topic(bus_mem_of(base), topic);
 	return RC_OK;
 }
 
-static void deliver(struct subscription *s, struct message *m)
+void bus_mem_set_text(char **text, const char *to)
 {
-	struct delivery *d = mem_alloc(sizeof *d), **at = &s->delivery;
-	*d = (struct delivery){ .message = m, .state = DELIVERY_READY };
-	while (*at && (*at)->message->number < m->number)
-		at = &(*at)->next;
-	d->next = *at;
-	*at = d;
-	m->pending++;
+	mem_free(*text);
+	*text = mem_strdup(to);
+}
+
+struct subscription *bus_mem_add_subscription(struct bus_mem *b, const char *name, struct topic *topic, const char *filter_text,
+                                              struct filter *filter)
+{
+	struct subscription *s = mem_alloc(sizeof *s), **last = &b->subscription;
+	*s = (struct subscription){
+		.number = ++b->last_subscription,
+		.name = mem_strdup(name),
+		.filter_text = mem_strdup(filter_text),
+		.topic = topic,
+		.filter = filter,
+	};
+	while (*last)
+		last = &(*last)->next;
+	*last = s;
+	return s;
 }
 
 static enum rc make_subscription(struct bus_mem *b, const struct bus_subscription *sub, struct topic *topic,
@@ -67,21 +78,29 @@ static enum rc make_subscription(struct bus_mem *b, const struct bus_subscriptio
 {
 	struct filter *filter;
 	TRY(filter_parse(slice_of(sub->filter), &filter, err));
-	struct subscription *s = mem_alloc(sizeof *s), **last = &b->subscription;
-	*s = (struct subscription){
-		.number = ++b->last_subscription,
-		.name = mem_strdup(sub->name),
-		.filter_text = mem_strdup(sub->filter),
-		.topic = topic,
-		.filter = filter,
-	};
-	while (*last)
-		last = &(*last)->next;
-	*last = s;
-	for (struct message *m = b->message; m; m = m->next)
-		if (m->topic == topic && m->pending == 0 && filter_match(filter, &m->m))
-			deliver(s, m);
-	*out = s;
+	*out = bus_mem_add_subscription(b, sub->name, topic, sub->filter, filter);
+	(*out)->ordered = sub->ordered;
+	for (struct message *m = b->message; m; m = m->next) {
+		if (m->topic == topic && m->letter && filter_match(filter, &m->m)) {
+			m->letter = false;
+			(void) bus_mem_deliver(*out, m);
+		}
+	}
+	return RC_OK;
+}
+
+/* Another topic, filter or order than the one that is there? */
+static enum rc check_same(const struct subscription *s, const struct bus_subscription *sub, struct err *err)
+{
+	if (s->topic->deleted || strcmp(s->topic->name, sub->topic) != 0)
+		return err_set(err, RC_REJECT, "subscription '%s' exists on topic '%s', not '%s' (choose another name)", sub->name,
+		               s->topic->deleted ? BUS_DELETED_TOPIC : s->topic->name, sub->topic);
+	if (strcmp(s->filter_text, sub->filter) != 0)
+		return err_set(err, RC_REJECT, "subscription '%s' exists with filter '%s', not '%s' (choose another name)", sub->name,
+		               s->filter_text, sub->filter);
+	if (s->ordered != sub->ordered)
+		return err_set(err, RC_REJECT, "subscription '%s' exists and is%s ordered (choose another name)", sub->name,
+		               sub->ordered ? " not" : "");
 	return RC_OK;
 }
 
@@ -90,26 +109,72 @@ static enum rc mem_create_subscription(struct bus *base, const struct bus_subscr
 	struct bus_mem *b = bus_mem_of(base);
 	struct topic *topic;
 	struct subscription *s = find_subscription(b, sub->name);
-	if (s && (s->topic->deleted || strcmp(s->topic->name, sub->topic) != 0))
-		return err_set(err, RC_REJECT, "subscription '%s' exists on topic '%s', not '%s' (choose another name)", sub->name,
-		               s->topic->deleted ? BUS_DELETED_TOPIC : s->topic->name, sub->topic);
-	if (s && strcmp(s->filter_text, sub->filter) != 0)
-		return err_set(err, RC_REJECT, "subscription '%s' exists with filter '%s', not '%s' (choose another name)",
-		               sub->name, s->filter_text, sub->filter);
+	if (s)
+		TRY(check_same(s, sub, err));
 	TRY(bus_mem_get_topic(b, sub->topic, &topic, err));
 	if (!s)
 		TRY(make_subscription(b, sub, topic, &s, err));
-	s->dead_letter_topic = sub->dead_letter_topic[0] ? make_topic(b, sub->dead_letter_topic) : NULL;
+	const struct bus_topic dead = { .name = sub->dead_letter_topic, .labels = "" };
+	s->dead_letter_topic = sub->dead_letter_topic[0] ? make_topic(b, &dead) : NULL;
 	s->ack_deadline_ms = sub->ack_deadline_s * 1000;
 	s->backoff_min_ms = sub->backoff_min_ms;
 	s->backoff_max_ms = sub->backoff_max_ms;
 	s->max_delivery_attempts = sub->max_delivery_attempts;
+	s->retention_ms = sub->retention_ms;
+	s->retain_acked = sub->retain_acked;
+	bus_mem_set_text(&s->push_config, sub->push_config);
+	bus_mem_set_text(&s->labels, sub->labels);
 	return RC_OK;
+}
+
+/* ---- ordering ---- */
+
+struct delivery *bus_mem_predecessor(const struct subscription *s, const struct delivery *d)
+{
+	struct slice key = d->message->m.ordering_key;
+	struct delivery *found = NULL;
+	if (!s->ordered || !key.len)
+		return NULL;
+	for (struct delivery *e = s->delivery; e != d; e = e->next)
+		if (e->state != DELIVERY_ACKED && slice_eq(e->message->m.ordering_key, key))
+			found = e;
+	return found;
+}
+
+void bus_mem_block_all(struct subscription *s)
+{
+	for (struct delivery *d = s->delivery; d; d = d->next)
+		if (d->state == DELIVERY_READY && bus_mem_predecessor(s, d))
+			d->state = DELIVERY_BLOCKED;
+}
+
+/* After one of them ended: who waited for it alone. */
+static void unblock(struct subscription *s)
+{
+	for (struct delivery *d = s->delivery; d; d = d->next)
+		if (d->state == DELIVERY_BLOCKED && !bus_mem_predecessor(s, d))
+			d->state = DELIVERY_READY;
 }
 
 /* ---- publish ---- */
 
-static void copy_message(struct bus_message *to, const struct bus_message *from, struct arena *arena)
+struct delivery *bus_mem_deliver(struct subscription *s, struct message *m)
+{
+	struct delivery *d, **at = &s->delivery;
+	while (*at && (*at)->message->number < m->number)
+		at = &(*at)->next;
+	if (*at && (*at)->message == m)
+		return *at;
+	d = mem_alloc(sizeof *d);
+	*d = (struct delivery){ .next = *at, .message = m, .state = DELIVERY_READY };
+	*at = d;
+	m->pending++;
+	if (bus_mem_predecessor(s, d))
+		d->state = DELIVERY_BLOCKED;
+	return d;
+}
+
+void bus_mem_copy_message(struct bus_message *to, const struct bus_message *from, struct arena *arena)
 {
 	to->data = arena_copy(arena, from->data.ptr ? from->data : SLICE(""));
 	to->ordering_key = arena_copy(arena, from->ordering_key.ptr ? from->ordering_key : SLICE(""));
@@ -121,7 +186,7 @@ static void copy_message(struct bus_message *to, const struct bus_message *from,
 	}
 }
 
-void bus_mem_drop_message(struct bus_mem *b, struct message *m)
+static void drop_message(struct bus_mem *b, struct message *m)
 {
 	struct message **at = &b->message;
 	while (*at != m)
@@ -131,23 +196,27 @@ void bus_mem_drop_message(struct bus_mem *b, struct message *m)
 	mem_free(m);
 }
 
-/* `keep`: also without a subscription that wants it.  The number of the message. */
-static int64_t add_message(struct bus_mem *b, struct topic *topic, const struct bus_message *from, bool keep)
+void bus_mem_release_message(struct bus_mem *b, struct message *m)
+{
+	bool retained = !m->topic->deleted && m->topic->retention_ms;
+	if (!m->pending && !m->letter && !retained)
+		drop_message(b, m);
+}
+
+int64_t bus_mem_add_message(struct bus_mem *b, struct topic *topic, const struct bus_message *from, bool letter)
 {
 	struct message *m = mem_alloc(sizeof *m), **last = &b->message;
-	m->topic = topic;
-	m->number = ++b->last_message;
-	m->publish_time_ms = clock_now_ms(b->clock);
-	m->arena = arena_new((size_t) 64 << 20);
-	copy_message(&m->m, from, &m->arena);
+	*m = (struct message){ .topic = topic, .number = ++b->last_message, .publish_time_ms = clock_now_ms(b->clock),
+		               .arena = arena_new((size_t) 64 << 20) };
+	bus_mem_copy_message(&m->m, from, &m->arena);
 	while (*last)
 		last = &(*last)->next;
 	*last = m;
 	for (struct subscription *s = b->subscription; s; s = s->next)
-		if (s->topic == topic && filter_match(s->filter, &m->m))
-			deliver(s, m);
-	if (!m->pending && !keep)
-		bus_mem_drop_message(b, m);
+		if (s->topic == topic && !s->detached && filter_match(s->filter, &m->m))
+			(void) bus_mem_deliver(s, m);
+	m->letter = letter && !m->pending;
+	bus_mem_release_message(b, m);
 	return b->last_message;
 }
 
@@ -157,192 +226,79 @@ static enum rc mem_publish(struct bus *base, const char *topic_name, struct bus_
 	struct bus_mem *b = bus_mem_of(base);
 	struct topic *topic;
 	TRY_WRAP(bus_mem_get_topic(b, topic_name, &topic, err), err, "publish to topic '%s'", topic_name);
+	bus_mem_keep(b, false);
 	if (!arena_fits(arena, count * 32))
 		return err_set(err, RC_REJECT, "topic '%s': no room for %zu message ids in the caller's arena", topic_name, count);
 	for (size_t i = 0; i < count; i++) {
-		message[i].id = arena_printf(arena, "%lld", (long long) add_message(b, topic, &message[i], false));
+		message[i].id = arena_printf(arena, "%lld", (long long) bus_mem_add_message(b, topic, &message[i], false));
 		message[i].publish_time_ms = clock_now_ms(b->clock);
 	}
 	return RC_OK;
 }
 
-/* ---- deliveries ---- */
+/* ---- the end of things ---- */
 
-static void end_delivery(struct bus_mem *b, struct subscription *s, struct delivery *d)
+void bus_mem_drop_delivery(struct bus_mem *b, struct subscription *s, struct delivery *d)
 {
 	struct delivery **at = &s->delivery;
+	struct message *m = d->message;
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
-	if (--d->message->pending == 0)
-		bus_mem_drop_message(b, d->message);
 	mem_free(d);
+	unblock(s);
+	m->pending--;
+	bus_mem_release_message(b, m);
 }
 
-static bool is_spent(const struct subscription *s, int64_t attempt)
+void bus_mem_end_delivery(struct bus_mem *b, struct subscription *s, struct delivery *d)
 {
-	return s->dead_letter_topic && !s->dead_letter_topic->deleted && attempt >= s->max_delivery_attempts;
-}
-
-static void forward(struct bus_mem *b, struct subscription *s, struct delivery *d)
-{
-	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 64 << 20);
-	struct bus_message m = d->message->m;
-	m.publish_time_ms = d->message->publish_time_ms;
-	struct bus_message letter = dead_letter_of(&m, s->name, d->attempt, &arena);
-	(void) add_message(b, s->dead_letter_topic, &letter, true);
-	end_delivery(b, s, d);
-}
-
-static size_t message_bytes(const struct bus_message *m)
-{
-	size_t bytes = m->data.len + m->ordering_key.len + m->attr_count * (sizeof *m->attr + 64) + 512;
-	for (size_t i = 0; i < m->attr_count; i++)
-		bytes += m->attr[i].key.len + m->attr[i].value.len;
-	return bytes;
-}
-
-struct pull {
-	size_t max, max_bytes, count, bytes;
-	struct arena *arena;
-	struct bus_delivery *delivery;
-	bool full;
-};
-
-static enum rc lease(struct pull *p, struct subscription *s, struct delivery *d, int64_t now, struct err *err)
-{
-	const struct bus_message *m = &d->message->m;
-	bool fits = arena_fits(p->arena, message_bytes(m));
-	if (!fits && !p->count)
-		return err_set(err, RC_REJECT, "subscription '%s': message %lld: %zu bytes are over the limit of the reader", s->name,
-		               (long long) d->message->number, message_bytes(m));
-	if (!fits || (p->count && p->bytes + m->data.len > p->max_bytes)) {
-		p->full = true;
-		return RC_OK;
+	if (!s->retain_acked) {
+		bus_mem_drop_delivery(b, s, d);
+		return;
 	}
-	struct bus_delivery *out = &p->delivery[p->count];
-	d->state = DELIVERY_LEASED;
-	d->due_ms = now + s->ack_deadline_ms;
-	d->attempt++;
-	copy_message(&out->message, m, p->arena);
-	out->message.id = arena_printf(p->arena, "%lld", (long long) d->message->number);
-	out->message.publish_time_ms = d->message->publish_time_ms;
-	out->ack_id = ack_id_text((struct ack_id){ s->number, d->message->number, d->attempt }, p->arena);
-	out->attempt = (int) d->attempt;
-	p->bytes += m->data.len;
-	p->full = ++p->count == p->max;
-	return RC_OK;
+	d->state = DELIVERY_ACKED;
+	unblock(s);
 }
 
-/* What is ready once stays so, wherever the clock goes. */
-static void return_due(struct subscription *s, int64_t now)
+bool bus_mem_is_old(const struct subscription *s, const struct message *m, int64_t now)
 {
-	for (struct delivery *d = s->delivery; d; d = d->next)
-		if (delivery_is_due(d->due_ms, now))
-			d->state = DELIVERY_READY;
+	int64_t topic_ms = s->topic->deleted ? 0 : s->topic->retention_ms; /* what the topic retains is always there */
+	return s->retention_ms && m->publish_time_ms <= now - (s->retention_ms > topic_ms ? s->retention_ms : topic_ms);
 }
 
-static enum rc mem_pull(struct bus *base, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
-                        struct bus_delivery **out, size_t *out_count, struct err *err)
+static void keep_subscription(struct bus_mem *b, struct subscription *s, int64_t now)
 {
-	struct bus_mem *b = bus_mem_of(base);
-	struct subscription *s;
-	int64_t now = clock_now_ms(b->clock);
-	TRY(bus_mem_get_subscription(b, sub, &s, err));
-	if (!arena_fits(arena, max * sizeof(struct bus_delivery)))
-		return err_set(err, RC_REJECT, "subscription '%s': no room for %zu deliveries in the caller's arena", sub, max);
-	struct pull p = { .max = max, .max_bytes = max_bytes, .arena = arena };
-	p.delivery = arena_alloc_array(arena, max, sizeof *p.delivery);
-	return_due(s, now);
-	for (struct delivery *d = s->delivery, *next; d && !p.full; d = next) {
+	for (struct delivery *d = s->delivery, *next; d; d = next) {
 		next = d->next;
-		if (d->state != DELIVERY_READY)
-			continue;
-		if (is_spent(s, d->attempt))
-			forward(b, s, d);
-		else
-			TRY(lease(&p, s, d, now, err));
+		if (bus_mem_is_old(s, d->message, now) || (d->state == DELIVERY_ACKED && !s->retain_acked))
+			bus_mem_drop_delivery(b, s, d);
 	}
-	*out = p.delivery;
-	*out_count = p.count;
-	return RC_OK;
 }
 
-/* NULL when the id means nothing (any more). */
-static struct delivery *find_delivery(struct subscription *s, struct slice ack_id)
+#define KEEP_EVERY_MS 1000
+void bus_mem_keep(struct bus_mem *b, bool at_once)
 {
-	struct ack_id id;
-	if (!ack_id_parse(ack_id, &id) || id.subscription_id != s->number)
-		return NULL;
-	for (struct delivery *d = s->delivery; d; d = d->next)
-		if (d->message->number == id.message_id)
-			return d->attempt == id.attempt ? d : NULL;
-	return NULL;
-}
-
-static enum rc mem_ack(struct bus *base, const char *sub, const struct slice *ack_id, size_t count, struct err *err)
-{
-	struct subscription *s;
-	TRY(bus_mem_get_subscription(bus_mem_of(base), sub, &s, err));
-	for (size_t i = 0; i < count; i++) {
-		struct delivery *d = find_delivery(s, ack_id[i]);
-		if (d)
-			end_delivery(bus_mem_of(base), s, d);
-	}
-	return RC_OK;
-}
-
-static void nack(struct bus_mem *b, struct subscription *s, struct delivery *d, int64_t now)
-{
-	if (d->state == DELIVERY_BACKOFF)
-		return;
-	if (is_spent(s, d->attempt)) {
-		forward(b, s, d);
-		return;
-	}
-	int64_t backoff_ms = delivery_backoff_ms(s->backoff_min_ms, s->backoff_max_ms, d->attempt);
-	d->state = backoff_ms ? DELIVERY_BACKOFF : DELIVERY_READY;
-	d->due_ms = now + backoff_ms;
-}
-
-static enum rc mem_modify_deadline(struct bus *base, const char *sub, const struct slice *ack_id, size_t count,
-                                   int64_t seconds, struct err *err)
-{
-	struct bus_mem *b = bus_mem_of(base);
-	struct subscription *s;
 	int64_t now = clock_now_ms(b->clock);
-	TRY(bus_mem_get_subscription(b, sub, &s, err));
-	for (size_t i = 0; i < count; i++) {
-		struct delivery *d = find_delivery(s, ack_id[i]);
-		if (!d)
-			continue;
-		if (seconds == 0)
-			nack(b, s, d, now);
-		else if (d->state == DELIVERY_LEASED && !delivery_is_due(d->due_ms, now))
-			d->due_ms = now + seconds * 1000;
-	}
-	return RC_OK;
-}
-
-static enum rc mem_stats(struct bus *base, const char *sub, struct bus_stats *out, struct err *err)
-{
-	struct subscription *s;
-	int64_t now = clock_now_ms(bus_mem_of(base)->clock);
-	TRY(bus_mem_get_subscription(bus_mem_of(base), sub, &s, err));
-	if (s->delivery && now > s->delivery->message->publish_time_ms)
-		out->oldest_unacked_ms = now - s->delivery->message->publish_time_ms;
-	for (const struct delivery *d = s->delivery; d; d = d->next) {
-		bool due = d->state == DELIVERY_READY || delivery_is_due(d->due_ms, now);
-		if (!due && d->state == DELIVERY_LEASED) {
-			out->leased++;
+	if (!at_once && now >= b->kept_ms && now - b->kept_ms < KEEP_EVERY_MS)
+		return;
+	b->kept_ms = now;
+	for (struct subscription **at = &b->subscription; *at;) {
+		struct subscription *s = *at;
+		if (s->is_snapshot && s->expire_ms <= now) {
+			*at = s->next;
+			bus_mem_free_subscription(b, s);
 			continue;
 		}
-		int64_t in_ms = due ? 0 : d->due_ms - now;
-		if (out->next_delivery_ms < 0 || in_ms < out->next_delivery_ms)
-			out->next_delivery_ms = in_ms;
-		out->waiting++;
+		keep_subscription(b, s, now);
+		at = &s->next;
 	}
-	return RC_OK;
+	for (struct message *m = b->message, *next; m; m = next) {
+		next = m->next;
+		int64_t retention_ms = m->topic->retention_ms;
+		if (!m->pending && !m->letter && (!retention_ms || m->publish_time_ms <= now - retention_ms))
+			drop_message(b, m);
+	}
 }
 
 /* ---- life ---- */
@@ -350,10 +306,12 @@ static enum rc mem_stats(struct bus *base, const char *sub, struct bus_stats *ou
 void bus_mem_free_subscription(struct bus_mem *b, struct subscription *s)
 {
 	while (s->delivery)
-		end_delivery(b, s, s->delivery);
+		bus_mem_drop_delivery(b, s, s->delivery);
 	filter_free(s->filter);
 	mem_free(s->name);
 	mem_free(s->filter_text);
+	mem_free(s->push_config);
+	mem_free(s->labels);
 	mem_free(s);
 }
 
@@ -365,10 +323,11 @@ static void mem_close(struct bus *base)
 		bus_mem_free_subscription(b, s);
 	}
 	while (b->message)
-		bus_mem_drop_message(b, b->message);
+		drop_message(b, b->message);
 	for (struct topic *t = b->topic, *next; t; t = next) {
 		next = t->next;
 		mem_free(t->name);
+		mem_free(t->labels);
 		mem_free(t);
 	}
 	mem_free(b);
@@ -380,17 +339,13 @@ struct bus *bus_mem_open(struct clock *clock)
 		.name = "mem",
 		.create_topic = mem_create_topic,
 		.create_subscription = mem_create_subscription,
-		.topics = bus_mem_topics,
-		.subscriptions = bus_mem_subscriptions,
-		.subscription = bus_mem_describe,
-		.delete_topic = bus_mem_delete_topic,
-		.delete_subscription = bus_mem_delete_subscription,
 		.publish = mem_publish,
-		.pull = mem_pull,
-		.ack = mem_ack,
-		.modify_deadline = mem_modify_deadline,
-		.stats = mem_stats,
+		.pull = bus_mem_pull,
+		.ack = bus_mem_ack,
+		.modify_deadline = bus_mem_modify_deadline,
+		.stats = bus_mem_stats,
 		.close = mem_close,
+		.admin = &bus_mem_admin,
 	};
 	struct bus_mem *b = mem_alloc(sizeof *b);
 	*b = (struct bus_mem){ .base.ops = &ops, .clock = clock };

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "bus/attrs.h"
 #include "bus/filter.h"
-#include "bus/redelivery.h"
 
 #define PACKED_BYTES_MAX ((size_t) 1 << 20) /* a hundred attributes of the largest size take 129 KB */
 #define ADOPT_AT_ONCE 100
@@ -14,6 +13,7 @@
 
 struct subscriber {
 	int64_t id;
+	bool ordered;
 	struct filter *filter;
 };
 struct subscribers {
@@ -29,51 +29,51 @@ static void subscribers_done(struct subscribers *s)
 	*s = (struct subscribers){ 0 };
 }
 
-static void subscribers_add(struct subscribers *s, int64_t id, struct filter *filter)
+static void subscribers_add(struct subscribers *s, int64_t id, bool ordered, struct filter *filter)
 {
 	if (s->count == s->cap) {
 		s->cap = s->cap ? 2 * s->cap : 8;
 		s->item = mem_realloc(s->item, s->cap * sizeof *s->item);
 	}
-	s->item[s->count++] = (struct subscriber){ id, filter };
+	s->item[s->count++] = (struct subscriber){ id, ordered, filter };
 }
 
-static enum rc parse_stored(struct slice text, int64_t id, struct filter **out, struct err *err)
+enum rc bus_sqlite_filter(struct slice text, int64_t subscription_id, struct filter **out, struct err *err)
 {
 	if (filter_parse(text, out, err) == RC_OK)
 		return RC_OK;
-	return err_wrap(err, RC_FATAL, "subscription number %lld", (long long) id); /* it was checked when it was made */
+	return err_wrap(err, RC_FATAL, "subscription number %lld", (long long) subscription_id);
 }
 
 static enum rc subscribers_load(struct bus_sqlite *b, int64_t topic_id, struct subscribers *out, struct err *err)
 {
 	CLEANUP(db_donep) struct db_stmt *q = NULL;
 	bool row;
-	TRY(db_query(b->db, "SELECT subscription_id, filter FROM subscriptions WHERE topic_id = ?1"
-	             " AND substr(name, 1, 1) <> '_' ORDER BY subscription_id", &q, err));
+	TRY(db_query(b->db, "SELECT subscription_id, filter, ordered FROM subscriptions WHERE topic_id = ?1"
+	             " AND substr(name, 1, 1) <> '_' AND detached = 0 ORDER BY subscription_id", &q, err));
 	db_bind_int(q, 1, topic_id);
 	for (;;) {
 		struct filter *filter;
 		TRY(db_step(q, &row, err));
 		if (!row)
 			return RC_OK;
-		TRY(parse_stored(db_column_text(q, 1), db_column_int(q, 0), &filter, err));
-		subscribers_add(out, db_column_int(q, 0), filter);
+		TRY(bus_sqlite_filter(db_column_text(q, 1), db_column_int(q, 0), &filter, err));
+		subscribers_add(out, db_column_int(q, 0), db_column_int(q, 2) != 0, filter);
 	}
 }
 
 /* ---- writing a message ---- */
 
 static enum rc insert_message(struct bus_sqlite *b, int64_t topic_id, const struct bus_message *m, int64_t now, size_t pending,
-                              int64_t *out_id, struct err *err)
+                              bool letter, int64_t *out_id, struct err *err)
 {
 	struct db_stmt *q;
 	CLEANUP(buf_done) struct buf packed = buf_new(PACKED_BYTES_MAX);
 	attrs_pack(m, &packed);
 	TRY(buf_ok(&packed, "attributes", err));
 	TRY(db_query(b->db,
-	             "INSERT INTO messages(topic_id, publish_time_ms, ordering_key, attributes, data_bytes, pending)"
-	             " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	             "INSERT INTO messages(topic_id, publish_time_ms, ordering_key, attributes, data_bytes, pending, letter)"
+	             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	             &q, err));
 	db_bind_int(q, 1, topic_id);
 	db_bind_int(q, 2, now);
@@ -81,6 +81,7 @@ static enum rc insert_message(struct bus_sqlite *b, int64_t topic_id, const stru
 	db_bind_blob(q, 4, buf_slice(&packed));
 	db_bind_int(q, 5, (int64_t) m->data.len);
 	db_bind_int(q, 6, (int64_t) pending);
+	db_bind_int(q, 7, letter);
 	TRY(db_run(q, err));
 	*out_id = db_last_id(b->db);
 	return RC_OK;
@@ -95,17 +96,6 @@ static enum rc insert_body(struct bus_sqlite *b, int64_t message_id, struct slic
 	return db_run(q, err);
 }
 
-static enum rc insert_delivery(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, struct err *err)
-{
-	struct db_stmt *q;
-	TRY(db_query(b->db,
-	             "INSERT INTO deliveries(subscription_id, message_id, state, attempt, due_ms) VALUES (?1, ?2, 0, 0, 0)", &q,
-	             err));
-	db_bind_int(q, 1, subscription_id);
-	db_bind_int(q, 2, message_id);
-	return db_run(q, err);
-}
-
 static enum rc delete_message(struct bus_sqlite *b, int64_t message_id, struct err *err)
 {
 	struct db_stmt *q;
@@ -114,20 +104,22 @@ static enum rc delete_message(struct bus_sqlite *b, int64_t message_id, struct e
 	return db_run(q, err);
 }
 
-/* `keep`: also without a subscription that wants it. */
-static enum rc publish_one(struct bus_sqlite *b, int64_t topic_id, const struct subscribers *s, const struct bus_message *m,
-                           int64_t now, bool keep, int64_t *out_id, struct err *err)
+/* `letter`: kept also without a subscription that wants it, for the first that will. */
+static enum rc publish_one(struct bus_sqlite *b, struct sqlite_topic topic, const struct subscribers *s, const struct bus_message *m,
+                           int64_t now, bool letter, int64_t *out_id, struct err *err)
 {
 	size_t pending = 0;
 	for (size_t i = 0; i < s->count; i++)
 		pending += filter_match(s->item[i].filter, m);
-	TRY(insert_message(b, topic_id, m, now, pending, out_id, err));
-	if (!pending && !keep)
+	TRY(insert_message(b, topic.id, m, now, pending, letter && !pending, out_id, err));
+	if (!pending && !letter && !topic.retention_ms)
 		return delete_message(b, *out_id, err); /* the number stays used: it is the id the publisher gets */
 	TRY(insert_body(b, *out_id, m->data, err));
-	for (size_t i = 0; i < s->count; i++)
-		if (filter_match(s->item[i].filter, m))
-			TRY(insert_delivery(b, s->item[i].id, *out_id, err));
+	for (size_t i = 0; i < s->count; i++) {
+		const struct subscriber *to = &s->item[i];
+		if (filter_match(to->filter, m))
+			TRY(bus_sqlite_insert_delivery(b, to->id, *out_id, bus_sqlite_order_key(to->ordered, m->ordering_key), err));
+	}
 	return RC_OK;
 }
 
@@ -135,14 +127,15 @@ static enum rc publish_all(struct bus_sqlite *b, const char *topic, const struct
                            int64_t *out_now, int64_t *out_id, struct err *err)
 {
 	CLEANUP(subscribers_done) struct subscribers subscribers = { 0 };
-	int64_t topic_id;
+	struct sqlite_topic found;
 	TRY(db_begin(b->db, err));
 	CLEANUP(db_rollbackp) struct db *transaction = b->db;
 	*out_now = clock_now_ms(b->clock); /* under the lock: times grow as ids do */
-	TRY(bus_sqlite_topic(b, topic, &topic_id, err));
-	TRY(subscribers_load(b, topic_id, &subscribers, err));
+	TRY(bus_sqlite_topic(b, topic, &found, err));
+	TRY(bus_sqlite_keep(b, *out_now, err));
+	TRY(subscribers_load(b, found.id, &subscribers, err));
 	for (size_t i = 0; i < count; i++)
-		TRY(publish_one(b, topic_id, &subscribers, &message[i], *out_now, false, &out_id[i], err));
+		TRY(publish_one(b, found, &subscribers, &message[i], *out_now, false, &out_id[i], err));
 	return db_commit(transaction, err);
 }
 
@@ -167,60 +160,63 @@ enum rc bus_sqlite_forward(struct bus_sqlite *b, int64_t topic_id, const struct 
 	CLEANUP(subscribers_done) struct subscribers subscribers = { 0 };
 	int64_t id;
 	TRY(subscribers_load(b, topic_id, &subscribers, err));
-	return publish_one(b, topic_id, &subscribers, m, clock_now_ms(b->clock), true, &id, err);
+	return publish_one(b, (struct sqlite_topic){ .id = topic_id }, &subscribers, m, clock_now_ms(b->clock), true, &id, err);
 }
 
 /* ---- dead letters that waited for a subscription ---- */
 
-/* The ids after `after` that the filter passes; *out_last is where to go on, 0 at the end. */
-static enum rc find_unclaimed(struct bus_sqlite *b, int64_t topic_id, const struct filter *filter, int64_t after,
-                              int64_t found[static ADOPT_AT_ONCE], size_t *out_found, int64_t *out_last, struct err *err)
+enum rc bus_sqlite_passes(const struct filter *filter, int64_t message_id, struct slice packed, bool *out, struct err *err)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(8 * PACKED_BYTES_MAX);
+	struct bus_message m = { 0 };
+	TRY_WRAP(attrs_unpack(packed, &arena, &m, err), err, "message %lld", (long long) message_id);
+	*out = filter_match(filter, &m);
+	return RC_OK;
+}
+
+struct letter {
+	int64_t message_id, order_key;
+};
+
+/* The letters after `after` that the filter passes; *out_last is where to go on, 0 at the end. */
+static enum rc find_letters(struct bus_sqlite *b, int64_t topic_id, const struct filter *filter, bool ordered, int64_t after,
+                            struct letter found[static ADOPT_AT_ONCE], size_t *out_found, int64_t *out_last, struct err *err)
+{
 	CLEANUP(db_donep) struct db_stmt *q = NULL;
-	bool row;
+	bool row, passes;
 	*out_found = 0;
 	*out_last = 0;
 	TRY(db_query(b->db,
-	             "SELECT message_id, attributes FROM messages INDEXED BY messages_unclaimed"
-	             " WHERE topic_id = ?1 AND pending = 0 AND message_id > ?2 ORDER BY message_id LIMIT ?3",
+	             "SELECT message_id, attributes, ordering_key FROM messages INDEXED BY messages_letter"
+	             " WHERE topic_id = ?1 AND letter = 1 AND message_id > ?2 ORDER BY message_id LIMIT ?3",
 	             &q, err));
 	db_bind_int(q, 1, topic_id);
 	db_bind_int(q, 2, after);
 	db_bind_int(q, 3, ADOPT_AT_ONCE);
 	for (;;) {
-		struct bus_message m = { 0 };
-		arena_reset(&arena);
 		TRY(db_step(q, &row, err));
 		if (!row)
 			return RC_OK;
 		*out_last = db_column_int(q, 0);
-		TRY_WRAP(attrs_unpack(db_column_blob(q, 1), &arena, &m, err), err, "message %lld", (long long) *out_last);
-		if (filter_match(filter, &m))
-			found[(*out_found)++] = *out_last;
+		TRY(bus_sqlite_passes(filter, *out_last, db_column_blob(q, 1), &passes, err));
+		if (passes)
+			found[(*out_found)++] = (struct letter){ *out_last, bus_sqlite_order_key(ordered, db_column_text(q, 2)) };
 	}
 }
 
-static enum rc claim(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, struct err *err)
-{
-	struct db_stmt *q;
-	TRY(db_query(b->db, "UPDATE messages SET pending = 1 WHERE message_id = ?1", &q, err));
-	db_bind_int(q, 1, message_id);
-	TRY(db_run(q, err));
-	return insert_delivery(b, subscription_id, message_id, err);
-}
-
-enum rc bus_sqlite_adopt(struct bus_sqlite *b, int64_t subscription_id, int64_t topic_id, struct slice filter_text,
-                         struct err *err)
+enum rc bus_sqlite_adopt(struct bus_sqlite *b, const struct sqlite_subscription *sub, struct slice filter_text, struct err *err)
 {
 	CLEANUP(filter_freep) struct filter *filter = NULL;
-	TRY(parse_stored(filter_text, subscription_id, &filter, err));
-	int64_t found[ADOPT_AT_ONCE], after = 0;
+	TRY(bus_sqlite_filter(filter_text, sub->id, &filter, err));
+	struct letter found[ADOPT_AT_ONCE];
+	int64_t after = 0;
 	size_t count;
 	do {
-		TRY(find_unclaimed(b, topic_id, filter, after, found, &count, &after, err));
-		for (size_t i = 0; i < count; i++)
-			TRY(claim(b, subscription_id, found[i], err));
+		TRY(find_letters(b, sub->topic_id, filter, sub->ordered, after, found, &count, &after, err));
+		for (size_t i = 0; i < count; i++) {
+			TRY(bus_sqlite_run(b, "UPDATE messages SET pending = 1, letter = 0 WHERE message_id = ?1", found[i].message_id, err));
+			TRY(bus_sqlite_insert_delivery(b, sub->id, found[i].message_id, found[i].order_key, err));
+		}
 	} while (after);
 	return RC_OK;
 }

@@ -2,58 +2,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "bus/redelivery.h"
 #include "io/process.h"
 
 #define FORWARD_BYTES_MAX ((size_t) 64 << 20) /* one message and its attributes, several times over */
 #define RETURN_AT_ONCE 10000                  /* deliveries whose time has come, for each pull */
-#define FORWARD_AT_ONCE 1000
-
-/* The only writer of a delivery's state. */
-static enum rc set_delivery(struct bus_sqlite *b, struct ack_id id, enum delivery_state state, int64_t due_ms,
-                            int64_t holder_id, struct err *err)
-{
-	struct db_stmt *q;
-	TRY(db_query(b->db,
-	             "UPDATE deliveries SET state = ?3, attempt = ?4, due_ms = ?5, holder_id = ?6"
-	             " WHERE subscription_id = ?1 AND message_id = ?2",
-	             &q, err));
-	db_bind_int(q, 1, id.subscription_id);
-	db_bind_int(q, 2, id.message_id);
-	db_bind_int(q, 3, state);
-	db_bind_int(q, 4, id.attempt);
-	db_bind_int(q, 5, due_ms);
-	db_bind_int(q, 6, holder_id);
-	return db_run(q, err);
-}
+#define END_AT_ONCE 1000 /* that a pull meets and does not deliver */
 
 /* ---- the end of a delivery ---- */
-
-/* Its delivery is gone: the message goes with its last one. */
-static enum rc release_message(struct bus_sqlite *b, int64_t message_id, struct err *err)
-{
-	struct db_stmt *q;
-	TRY(db_query(b->db, "DELETE FROM messages WHERE message_id = ?1 AND pending = 1", &q, err));
-	db_bind_int(q, 1, message_id);
-	TRY(db_run(q, err));
-	if (db_changes(b->db))
-		return RC_OK;
-	TRY(db_query(b->db, "UPDATE messages SET pending = pending - 1 WHERE message_id = ?1", &q, err));
-	db_bind_int(q, 1, message_id);
-	return db_run(q, err);
-}
-
-/* Nothing when the delivery is another one by now. */
-static enum rc end_delivery(struct bus_sqlite *b, struct ack_id id, struct err *err)
-{
-	struct db_stmt *q;
-	TRY(db_query(b->db, "DELETE FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2 AND attempt = ?3", &q, err));
-	db_bind_int(q, 1, id.subscription_id);
-	db_bind_int(q, 2, id.message_id);
-	db_bind_int(q, 3, id.attempt);
-	TRY(db_run(q, err));
-	return db_changes(b->db) ? release_message(b, id.message_id, err) : RC_OK;
-}
 
 static bool is_spent(const struct sqlite_subscription *sub, int64_t attempt)
 {
@@ -68,7 +23,7 @@ static enum rc forward(struct bus_sqlite *b, const struct sqlite_subscription *s
 	TRY(bus_sqlite_read(b, id.message_id, &arena, &m, err));
 	struct bus_message letter = dead_letter_of(&m, name, id.attempt, &arena);
 	TRY(bus_sqlite_forward(b, sub->dead_letter_topic_id, &letter, err));
-	return end_delivery(b, id, err);
+	return bus_sqlite_end_delivery(b, sub, id, err);
 }
 
 /* ---- pull ---- */
@@ -167,8 +122,13 @@ static enum rc release_dead(struct bus_sqlite *b, const char *self, struct err *
 }
 
 struct ready {
-	int64_t message_id, attempt, data_bytes;
+	int64_t message_id, attempt, data_bytes, publish_time_ms, order_key;
 };
+
+static struct ready read_ready(struct db_stmt *q)
+{
+	return (struct ready){ db_column_int(q, 0), db_column_int(q, 1), db_column_int(q, 2), db_column_int(q, 3), db_column_int(q, 4) };
+}
 
 static enum rc find_ready(struct bus_sqlite *b, int64_t subscription_id, struct ready *out, size_t max, size_t *out_count,
                           struct err *err)
@@ -177,8 +137,8 @@ static enum rc find_ready(struct bus_sqlite *b, int64_t subscription_id, struct 
 	bool row;
 	*out_count = 0;
 	TRY(db_query(b->db,
-	             "SELECT d.message_id, d.attempt, ifnull(m.data_bytes, 0) FROM deliveries d INDEXED BY deliveries_due"
-	             " LEFT JOIN messages m ON m.message_id = d.message_id"
+	             "SELECT d.message_id, d.attempt, ifnull(m.data_bytes, 0), ifnull(m.publish_time_ms, 0), d.order_key"
+	             " FROM deliveries d INDEXED BY deliveries_due LEFT JOIN messages m ON m.message_id = d.message_id"
 	             " WHERE d.subscription_id = ?1 AND d.state = 0 AND d.due_ms = 0 ORDER BY d.message_id LIMIT ?2",
 	             &q, err));
 	db_bind_int(q, 1, subscription_id);
@@ -187,7 +147,7 @@ static enum rc find_ready(struct bus_sqlite *b, int64_t subscription_id, struct 
 		TRY(db_step(q, &row, err));
 		if (!row)
 			return RC_OK;
-		out[(*out_count)++] = (struct ready){ db_column_int(q, 0), db_column_int(q, 1), db_column_int(q, 2) };
+		out[(*out_count)++] = read_ready(q);
 	}
 }
 
@@ -200,14 +160,14 @@ struct pull {
 	size_t max, max_bytes;
 	struct arena *arena;
 	struct bus_delivery *delivery;
-	size_t count, bytes, forwarded;
+	size_t count, bytes, ended; /* ended: without being delivered */
 	bool full;
 };
 
 static enum rc lease(struct pull *p, const struct ready *ready, struct err *err)
 {
 	struct bus_delivery *d = &p->delivery[p->count];
-	struct ack_id id = { p->sub.id, ready->message_id, ready->attempt + 1 };
+	struct ack_id id = { p->sub.id, ready->message_id, ready->attempt + 1, p->sub.epoch };
 	enum rc rc = p->count && p->bytes + (size_t) ready->data_bytes > p->max_bytes
 	                     ? RC_REJECT
 	                     : bus_sqlite_read(p->b, ready->message_id, p->arena, &d->message, err);
@@ -220,9 +180,79 @@ static enum rc lease(struct pull *p, const struct ready *ready, struct err *err)
 		TRY(own_holder(p->b, p->self.s, &p->holder_id, err));
 	d->ack_id = ack_id_text(id, p->arena);
 	d->attempt = (int) id.attempt;
-	TRY(set_delivery(p->b, id, DELIVERY_LEASED, p->now + p->sub.ack_deadline_ms, p->holder_id, err));
+	TRY(bus_sqlite_set_delivery(p->b, id, DELIVERY_LEASED, p->now + p->sub.ack_deadline_ms, p->holder_id, err));
 	p->bytes += (size_t) ready->data_bytes;
 	p->full = ++p->count == p->max;
+	return RC_OK;
+}
+
+/* Leased, or at its end: kept too long, tried too often. */
+static enum rc deliver(struct pull *p, const struct ready *ready, struct err *err)
+{
+	if (p->sub.retention_ms && ready->publish_time_ms <= p->now - p->sub.retention_ms) {
+		p->ended++;
+		return bus_sqlite_drop_delivery(p->b, p->sub.id, ready->message_id, err);
+	}
+	if (is_spent(&p->sub, ready->attempt)) {
+		p->ended++;
+		return forward(p->b, &p->sub, p->name, (struct ack_id){ p->sub.id, ready->message_id, ready->attempt, p->sub.epoch }, err);
+	}
+	return lease(p, ready, err);
+}
+
+/* ---- of an ordered subscription ---- */
+
+/* The open delivery of the key next to this one; false when there is none. */
+static enum rc find_neighbour(struct pull *p, const struct ready *of, bool before, bool *out_found, struct ready *out,
+                              enum delivery_state *out_state, struct err *err)
+{
+#define NEIGHBOUR(is, order)                                                                                              	"SELECT d.message_id, d.attempt, ifnull(m.data_bytes, 0), ifnull(m.publish_time_ms, 0), d.order_key, d.state"     	" FROM deliveries d INDEXED BY deliveries_order LEFT JOIN messages m ON m.message_id = d.message_id"              	" WHERE d.subscription_id = ?1 AND d.order_key = ?2 AND d.order_key <> 0 AND d.state <> 3 AND d.message_id " is   	" ?3 ORDER BY d.message_id " order " LIMIT 1"
+	CLEANUP(db_donep) struct db_stmt *q = NULL;
+	if (before)
+		TRY(db_query(p->b->db, NEIGHBOUR("<", "DESC"), &q, err));
+	else
+		TRY(db_query(p->b->db, NEIGHBOUR(">", "ASC"), &q, err));
+	db_bind_int(q, 1, p->sub.id);
+	db_bind_int(q, 2, of->order_key);
+	db_bind_int(q, 3, of->message_id);
+	TRY(db_step(q, out_found, err));
+	if (*out_found) {
+		*out = read_ready(q);
+		*out_state = (enum delivery_state) db_column_int(q, 5);
+	}
+	return RC_OK;
+#undef NEIGHBOUR
+}
+
+static bool is_in_batch(const struct pull *p, int64_t message_id)
+{
+	int64_t id;
+	for (size_t i = p->count; i-- > 0;)
+		if (slice_to_int(p->delivery[i].message.id, &id) && id == message_id)
+			return true;
+	return false;
+}
+
+/* It and the ones of its key that follow, as many as there is room for: an earlier one is acknowledged or in the same pull. */
+static enum rc deliver_key(struct pull *p, struct ready ready, struct err *err)
+{
+	struct ready other;
+	enum delivery_state state = DELIVERY_READY;
+	bool found;
+	TRY(find_neighbour(p, &ready, true, &found, &other, &state, err));
+	if (found && !is_in_batch(p, other.message_id)) { /* an earlier one is with somebody, or backs off */
+		p->ended++;
+		struct ack_id id = { p->sub.id, ready.message_id, ready.attempt, p->sub.epoch };
+		return bus_sqlite_set_delivery(p->b, id, DELIVERY_BLOCKED, 0, 0, err);
+	}
+	TRY(deliver(p, &ready, err));
+	while (!p->full) {
+		TRY(find_neighbour(p, &ready, false, &found, &other, &state, err));
+		if (!found || (state != DELIVERY_BLOCKED && state != DELIVERY_READY))
+			return RC_OK;
+		ready = other;
+		TRY(deliver(p, &ready, err));
+	}
 	return RC_OK;
 }
 
@@ -232,16 +262,15 @@ static enum rc fill(struct pull *p, struct err *err)
 	size_t found;
 	do {
 		TRY(find_ready(p->b, p->sub.id, ready, p->max - p->count, &found, err));
-		for (size_t i = 0; i < found && !p->full; i++) {
-			if (is_spent(&p->sub, ready[i].attempt)) {
-				struct ack_id last = { p->sub.id, ready[i].message_id, ready[i].attempt };
-				TRY(forward(p->b, &p->sub, p->name, last, err));
-				p->forwarded++;
-			} else {
-				TRY(lease(p, &ready[i], err));
-			}
+		bool again = false; /* what followed may stand further down in the list */
+		for (size_t i = 0; i < found && !p->full && !again; i++) {
+			again = ready[i].order_key != 0;
+			if (again)
+				TRY(deliver_key(p, ready[i], err));
+			else
+				TRY(deliver(p, &ready[i], err));
 		}
-	} while (found && !p->full && p->forwarded < FORWARD_AT_ONCE);
+	} while (found && !p->full && p->ended < END_AT_ONCE);
 	return RC_OK;
 }
 
@@ -251,6 +280,8 @@ static enum rc pull_all(struct pull *p, struct err *err)
 	CLEANUP(db_rollbackp) struct db *transaction = p->b->db;
 	p->now = clock_now_ms(p->b->clock); /* not before the wait for the lock: others have written younger times since */
 	TRY(bus_sqlite_subscription(p->b, p->name, &p->sub, err));
+	if (p->sub.detached)
+		return err_set(err, RC_REJECT, "it is detached from its topic (delete it and make it anew)");
 	p->self = process_self();
 	TRY(release_dead(p->b, p->self.s, err));
 	TRY(return_due(p->b, p->sub.id, p->now, err));
@@ -282,8 +313,8 @@ static enum rc ack_all(struct bus_sqlite *b, const char *name, const struct slic
 	TRY(bus_sqlite_subscription(b, name, &sub, err));
 	for (size_t i = 0; i < count; i++) {
 		struct ack_id id;
-		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id)
-			TRY(end_delivery(b, id, err));
+		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id && id.epoch == sub.epoch)
+			TRY(bus_sqlite_end_delivery(b, &sub, id, err));
 	}
 	return db_commit(transaction, err);
 }
@@ -319,10 +350,12 @@ static enum rc nack(struct bus_sqlite *b, const struct sqlite_subscription *sub,
 {
 	if (is_spent(sub, id.attempt))
 		return forward(b, sub, name, id, err);
+	if (sub->ordered)
+		TRY(bus_sqlite_block_later(b, id.subscription_id, id.message_id, err));
 	int64_t backoff_ms = delivery_backoff_ms(sub->backoff_min_ms, sub->backoff_max_ms, id.attempt);
 	if (backoff_ms == 0)
-		return set_delivery(b, id, DELIVERY_READY, 0, 0, err);
-	return set_delivery(b, id, DELIVERY_BACKOFF, now + backoff_ms, 0, err);
+		return bus_sqlite_set_delivery(b, id, DELIVERY_READY, 0, 0, err);
+	return bus_sqlite_set_delivery(b, id, DELIVERY_BACKOFF, now + backoff_ms, 0, err);
 }
 
 static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription *sub, const char *name, struct ack_id id,
@@ -335,10 +368,10 @@ static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription
 	if (!found)
 		return RC_OK;
 	if (seconds == 0)
-		return state == DELIVERY_BACKOFF ? RC_OK : nack(b, sub, name, id, now, err);
+		return state == DELIVERY_LEASED || state == DELIVERY_READY ? nack(b, sub, name, id, now, err) : RC_OK;
 	if (state != DELIVERY_LEASED || delivery_is_due(due_ms, now))
 		return RC_OK;
-	return set_delivery(b, id, DELIVERY_LEASED, now + seconds * 1000, holder_id, err);
+	return bus_sqlite_set_delivery(b, id, DELIVERY_LEASED, now + seconds * 1000, holder_id, err);
 }
 
 static enum rc modify_all(struct bus_sqlite *b, const char *name, const struct slice *ack_id, size_t count, int64_t seconds,
@@ -350,7 +383,7 @@ static enum rc modify_all(struct bus_sqlite *b, const char *name, const struct s
 	TRY(bus_sqlite_subscription(b, name, &sub, err));
 	for (size_t i = 0; i < count; i++) {
 		struct ack_id id;
-		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id)
+		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id && id.epoch == sub.epoch)
 			TRY(modify_one(b, &sub, name, id, seconds, err));
 	}
 	return db_commit(transaction, err);

@@ -12,19 +12,24 @@ int64_t delivery_backoff_ms(int64_t min_ms, int64_t max_ms, int64_t attempt)
 
 struct slice ack_id_text(struct ack_id id, struct arena *arena)
 {
-	return arena_printf(arena, "%lld-%lld-%lld", (long long) id.subscription_id, (long long) id.message_id,
-	                    (long long) id.attempt);
+	return arena_printf(arena, "%lld-%lld-%lld-%lld", (long long) id.subscription_id, (long long) id.message_id,
+	                    (long long) id.attempt, (long long) id.epoch);
+}
+
+/* The number before the next '-', or before the end when it is the last. */
+static bool next_number(struct slice *rest, bool last, int64_t *out)
+{
+	size_t dash = slice_find(*rest, '-', 0);
+	if (last != (dash >= rest->len) || !slice_to_int(slice_sub(*rest, 0, dash), out) || *out < 0)
+		return false;
+	*rest = last ? SLICE("") : slice_sub(*rest, dash + 1, rest->len - dash - 1);
+	return true;
 }
 
 bool ack_id_parse(struct slice text, struct ack_id *out)
 {
-	size_t first = slice_find(text, '-', 0);
-	size_t second = slice_find(text, '-', first + 1);
-	if (second >= text.len)
-		return false;
-	return slice_to_int(slice_sub(text, 0, first), &out->subscription_id) &&
-	       slice_to_int(slice_sub(text, first + 1, second - first - 1), &out->message_id) &&
-	       slice_to_int(slice_sub(text, second + 1, text.len - second - 1), &out->attempt) &&
+	return next_number(&text, false, &out->subscription_id) && next_number(&text, false, &out->message_id) &&
+	       next_number(&text, false, &out->attempt) && next_number(&text, true, &out->epoch) &&
 	       out->attempt > 0; /* 0 is a delivery that nobody was given yet */
 }
 

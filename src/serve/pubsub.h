@@ -4,7 +4,7 @@
 #ifndef SERVE_PUBSUB_H
 #define SERVE_PUBSUB_H
 
-#include "bus/bus.h"
+#include "bus/bus_admin.h"
 #include "io/server.h"
 
 struct pubsub_options {

@@ -4,7 +4,7 @@
 #define SUITE_BUS_FIXTURE_H
 
 #include "base/clock.h"
-#include "bus/bus.h"
+#include "bus/bus_admin.h"
 #include "suite/bus_ok.h"
 #include "test.h"
 

@@ -146,18 +146,18 @@ static void settings_out_of_range_are_refused(void **state)
 		struct bus_subscription sub;
 		const char *why;
 	} bad[] = {
-		{ { "x", "topic-a", "", 60, 0, 0, "", 0 }, "bus name 'x'" },
-		{ { "sub-x", "!", "", 60, 0, 0, "", 0 }, "bus name '!'" },
-		{ { "sub-x", "topic-a", "oops", 60, 0, 0, "", 0 }, "column 1" },
-		{ { "sub-x", "topic-a", "", 9, 0, 0, "", 0 }, "ack deadline (s) 9" },
-		{ { "sub-x", "topic-a", "", 601, 0, 0, "", 0 }, "ack deadline (s) 601" },
-		{ { "sub-x", "topic-a", "", 60, -1, 0, "", 0 }, "backoff minimum" },
-		{ { "sub-x", "topic-a", "", 60, 2, 1, "", 0 }, "backoff maximum" },
-		{ { "sub-x", "topic-a", "", 60, 0, 600001, "", 0 }, "backoff maximum" },
-		{ { "sub-x", "topic-a", "", 60, 0, 0, "?", 5 }, "bus name '?'" },
-		{ { "sub-x", "topic-a", "", 60, 0, 0, "topic-d", 4 }, "delivery attempts 4" },
-		{ { "sub-x", "topic-a", "", 60, 0, 0, "topic-d", 101 }, "delivery attempts 101" },
-		{ { "sub-x", "topic-a", "", 60, 0, 0, "topic-a", 5 }, "its own topic" },
+		{ { .name = "x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .dead_letter_topic = "" }, "bus name 'x'" },
+		{ { .name = "sub-x", .topic = "!", .filter = "", .ack_deadline_s = 60, .dead_letter_topic = "" }, "bus name '!'" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "oops", .ack_deadline_s = 60, .dead_letter_topic = "" }, "column 1" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 9, .dead_letter_topic = "" }, "ack deadline (s) 9" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 601, .dead_letter_topic = "" }, "ack deadline (s) 601" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .backoff_min_ms = -1, .dead_letter_topic = "" }, "backoff minimum" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .backoff_min_ms = 2, .backoff_max_ms = 1, .dead_letter_topic = "" }, "backoff maximum" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .backoff_max_ms = 600001, .dead_letter_topic = "" }, "backoff maximum" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .dead_letter_topic = "?", .max_delivery_attempts = 5 }, "bus name '?'" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .dead_letter_topic = "topic-d", .max_delivery_attempts = 4 }, "delivery attempts 4" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .dead_letter_topic = "topic-d", .max_delivery_attempts = 101 }, "delivery attempts 101" },
+		{ { .name = "sub-x", .topic = "topic-a", .filter = "", .ack_deadline_s = 60, .dead_letter_topic = "topic-a", .max_delivery_attempts = 5 }, "its own topic" },
 	};
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		refused(RC_REJECT, bad[i].why, bus_create_subscription(f.bus, &bad[i].sub, &err));

@@ -46,8 +46,8 @@ static void note(struct seen *seen, struct slice id_text)
 
 static enum rc setup(struct world *w, struct err *err)
 {
-	const struct bus_subscription work = { "sub-work", "topic-work", "", 10, 100, 400, "topic-dead", 5 };
-	const struct bus_subscription dead = { "sub-dead", "topic-dead", "", 10, 0, 0, "", 0 };
+	const struct bus_subscription work = { .name = "sub-work", .topic = "topic-work", .filter = "", .ack_deadline_s = 10, .backoff_min_ms = 100, .backoff_max_ms = 400, .dead_letter_topic = "topic-dead", .max_delivery_attempts = 5 };
+	const struct bus_subscription dead = { .name = "sub-dead", .topic = "topic-dead", .filter = "", .ack_deadline_s = 10, .dead_letter_topic = "" };
 	TRY(bus_create_topic(w->bus, "topic-work", err));
 	TRY(bus_create_subscription(w->bus, &work, err));
 	return bus_create_subscription(w->bus, &dead, err);

@@ -187,7 +187,7 @@ static void subscriptions_keep_their_settings(void **unused UNUSED)
 	answer_is(&f, "{'subscriptions':['projects/p1/subscriptions/sub-a','projects/p1/subscriptions/sub-b']}");
 	call(&f, 200, "DELETE", TOPIC_A, "");
 	call(&f, 200, "GET", SUB_A, "");
-	assert_true(slice_is(json_get_string(f.answer, "topic"), "_deleted_topic_"));
+	assert_true(slice_is(json_get_string(f.answer, "topic"), "_deleted-topic_"));
 	call(&f, 200, "DELETE", SUB_A, "");
 	call(&f, 404, "GET", SUB_A, "");
 }
