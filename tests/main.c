@@ -141,6 +141,8 @@ int main(int argc, char **argv)
 		return list_suites();
 	if (argc > 1 && strcmp(argv[1], "--world-dump") == 0)
 		return test_world_dump(argc - 2, argv + 2);
+	if (argc == 2 && strcmp(argv[1], "--time-probe") == 0)
+		return test_time_probe();
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	for (int i = 1; i < argc; i++) {

@@ -55,5 +55,7 @@ void test_skip_at(const char *test, const char *reason) __attribute__((noreturn)
 
 /* tests/tools/world_dump.c: `sargam-test --world-dump DIR SEED DAYS [PLAYLISTS SIZE]`, the process's exit status. */
 int test_world_dump(int argc, char **argv);
+/* tests/tools/time_probe.c: `sargam-test --time-probe`, the process's exit status. */
+int test_time_probe(void);
 
 #endif
