@@ -63,6 +63,26 @@ static const struct db_migration steps[] = {
 	  "	error TEXT,"
 	  "	PRIMARY KEY (run_id, name)"
 	  ") STRICT, WITHOUT ROWID;" },
+	/* due times are seconds, the others milliseconds since 1970 UTC */
+	{ "CREATE TABLE schedule ("
+	  "	job TEXT NOT NULL PRIMARY KEY,"
+	  "	rule TEXT NOT NULL,"
+	  "	next_due INTEGER NOT NULL,"
+	  "	missed INTEGER NOT NULL"
+	  ") STRICT, WITHOUT ROWID;"
+	  "CREATE TABLE schedule_start ("
+	  "	id INTEGER PRIMARY KEY,"
+	  "	job TEXT NOT NULL,"
+	  "	due INTEGER NOT NULL,"
+	  "	attempt INTEGER NOT NULL,"
+	  "	holder TEXT NOT NULL,"
+	  "	started_at INTEGER NOT NULL,"
+	  "	ended_at INTEGER,"
+	  "	outcome TEXT NOT NULL CHECK (outcome IN ('RUNNING', 'DONE', 'FAILED', 'DEFERRED', 'STOPPED', 'DIED')),"
+	  "	error TEXT,"
+	  "	UNIQUE (job, due, attempt)"
+	  ") STRICT;"
+	  "CREATE INDEX schedule_start_last ON schedule_start (job, id);" },
 };
 
 struct state {

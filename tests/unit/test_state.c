@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "dag/runlog.h"
+#include "dag/schedule.h"
 #include "io/db.h"
 #include "raw/state.h"
 #include "test.h"
@@ -261,7 +262,7 @@ static void make_old_home(const char *path, const char *fixture)
 /* Tables and indexes, without white space: how a statement was laid out does not matter. */
 static void read_shape(const char *path, char *out, size_t size)
 {
-	static const struct db_migration none[] = { { "" } };
+	static const struct db_migration none[] = { { "" }, { "" } }; /* as many as there are */
 	CLEANUP(db_closep) struct db *db = NULL;
 	CLEANUP(db_donep) struct db_stmt *stmt = NULL;
 	struct err err = { 0 };
@@ -277,11 +278,11 @@ static void read_shape(const char *path, char *out, size_t size)
 	out[len] = '\0';
 }
 
-static void a_home_of_schema_1_opens_with_all_it_holds(void **unused UNUSED)
+static void opens_with_all_it_holds(const char *fixture)
 {
 	char old_path[512], new_path[512];
 	struct err err = { 0 };
-	make_old_home(home_file(old_path, sizeof old_path), "tests/fixtures/state-schema-1.sql");
+	make_old_home(home_file(old_path, sizeof old_path), fixture);
 	{
 		CLEANUP(state_closep) struct state *st = open_at(old_path);
 		CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
@@ -305,6 +306,33 @@ static void a_home_of_schema_1_opens_with_all_it_holds(void **unused UNUSED)
 	read_shape(old_path, old_shape, sizeof old_shape);
 	read_shape(new_path, new_shape, sizeof new_shape);
 	assert_string_equal(old_shape, new_shape);
+}
+
+static void a_home_of_an_older_schema_opens_with_all_it_holds(void **unused UNUSED)
+{
+	opens_with_all_it_holds("tests/fixtures/state-schema-1.sql");
+	opens_with_all_it_holds("tests/fixtures/state-schema-2.sql");
+}
+
+static void what_an_older_sargam_had_scheduled_stays_so(void **unused UNUSED)
+{
+	char path[512];
+	struct err err = { 0 };
+	make_old_home(home_file(path, sizeof path), "tests/fixtures/state-schema-2.sql");
+	CLEANUP(state_closep) struct state *st = open_at(path);
+	CLEANUP(arena_done) struct arena arena = arena_new(4096);
+	CLEANUP(zone_closep) struct zone *zone = NULL;
+	CLEANUP(schedule_closep) struct schedule *s =
+		schedule_open(&(struct schedule_options){ .state = st, .clock = &clock_at_noon.base });
+	struct schedule_job job;
+	struct schedule_status status;
+	OK(zone_open(SLICE("Asia/Kolkata"), &zone, &err));
+	OK(schedule_job_init(&job, "run", "0 9 * * *", zone, SCHEDULE_CATCH_UP, 0, &err));
+	OK(schedule_look(s, &job, &arena, &status, &err));
+	assert_true(status.known && status.started && status.outcome == SCHEDULE_FAILED);
+	assert_int_equal(status.next_due_s, 1600140600);
+	assert_int_equal(status.missed, 3);
+	assert_true(slice_is(status.error, "extract: as it was"));
 }
 
 static void a_run_that_an_older_sargam_left_is_gone_on_with(void **unused UNUSED)
@@ -363,7 +391,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(receipts_are_found_by_key_and_stand_once),
 	cmocka_unit_test(receipts_beyond_the_memory_allowed_are_refused),
 	cmocka_unit_test(snapshot_at_never_repeats_and_never_goes_back),
-	cmocka_unit_test(a_home_of_schema_1_opens_with_all_it_holds),
+	cmocka_unit_test(a_home_of_an_older_schema_opens_with_all_it_holds),
+	cmocka_unit_test(what_an_older_sargam_had_scheduled_stays_so),
 	cmocka_unit_test(a_run_that_an_older_sargam_left_is_gone_on_with),
 	cmocka_unit_test(a_home_of_a_newer_sargam_is_refused_and_untouched),
 };
