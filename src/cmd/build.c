@@ -108,7 +108,7 @@ enum rc build_open(struct app *app, const struct args *args, const char *run_id,
 {
 	const struct config *c = app_config(app);
 	const char *scratch_dir;
-	*out = (struct build){ .app = app, .arena = arena_new((size_t) 64 << 20) };
+	*out = (struct build){ .app = app, .arena = arena_new((size_t) 64 << 20), .last = STAGE_publish };
 	(void) snprintf(out->run_id, sizeof out->run_id, "%s", run_id);
 	TRY(app_scratch_dir(app, &scratch_dir, err));
 	out->options = (struct pipeline_options){

@@ -22,6 +22,8 @@ struct build {
 	struct progress *progress; /* wipe it before printing results */
 	char run_id[64];
 	bool extracted; /* the source was asked by this process */
+	enum stage last; /* a run ends with it: publish, unless a backfill builds only once */
+	bool silent;     /* what a run did is told by the caller */
 };
 /* Of an id, a URI or a link; RC_FATAL says what is wanted. */
 MUST_USE enum rc build_playlist_id(struct slice given, struct slice *out_id, struct err *err);

@@ -20,6 +20,8 @@ void run_args_write(const struct build *b, const char *from, struct buf *out)
 	json_set(root, "until_day", b->options.has_until ? json_new_integer(b->options.until_day) : json_new_null());
 	json_set(root, "chart_offset_s", json_new_integer(b->options.chart_offset_s));
 	json_set(root, "playlist_groups", json_new_integer(b->options.playlist_groups));
+	if (b->last != STAGE_publish)
+		json_set(root, "to", json_new_string(slice_of(stage_info[b->last].name)));
 	json_write(root, JSON_COMPACT, out);
 }
 
@@ -45,18 +47,27 @@ static bool read_playlists(const struct json *list, struct build *b)
 	return json_type(list) == JSON_ARRAY;
 }
 
+static bool read_stage(struct slice name, enum stage *out)
+{
+	for (*out = 0; *out < STAGE_COUNT; (*out)++)
+		if (slice_is(name, stage_info[*out].name))
+			return true;
+	return false;
+}
+
 enum rc run_args_read(struct slice args, struct build *b, const char **out_from, struct err *err)
 {
 	CLEANUP(json_freep) struct json *root = NULL;
 	struct pipeline_options *o = &b->options;
-	struct slice source, from;
+	struct slice source, from, to = slice_of(stage_info[STAGE_publish].name);
 	TRY_WRAP(json_parse(args, &root, err), err, "the run's arguments");
 	if (!json_string(json_get(root, "source"), &source) || !json_string(json_get(root, "from"), &from) ||
 	    !read_playlists(json_get(root, "playlists"), b) ||
 	    !read_day(root, "since_day", &o->has_since, &o->since_day) ||
 	    !read_day(root, "until_day", &o->has_until, &o->until_day) ||
 	    !json_integer(json_get(root, "chart_offset_s"), &o->chart_offset_s) ||
-	    !json_integer(json_get(root, "playlist_groups"), &o->playlist_groups))
+	    !json_integer(json_get(root, "playlist_groups"), &o->playlist_groups) ||
+	    (json_get(root, "to") && !json_string(json_get(root, "to"), &to)) || !read_stage(to, &b->last))
 		return err_set(err, RC_FATAL, "the run's arguments are those of another version of sargam: `sargam run` makes a new run");
 	TRY(config_set(app_config(b->app), SLICE("source"), source, CONFIG_CLI, err));
 	*out_from = arena_strdup(&b->arena, from);
@@ -108,7 +119,7 @@ enum rc run_carry_out(struct build *b, struct runlog *log, struct plan *plan, co
 	};
 	enum rc rc = runner_run(&runner, out, err);
 	pipeline_release(b->pipeline);
-	for (size_t i = 0; rc == RC_OK && i < plan->count && !app_quiet(b->app); i++)
+	for (size_t i = 0; rc == RC_OK && i < plan->count && !b->silent && !app_quiet(b->app); i++)
 		if (plan->task[i].state == TASK_DONE && plan->task[i].summary[0])
 			(void) printf("%-8s %s\n", plan->task[i].spec->name, plan->task[i].summary);
 	return rc;
@@ -122,7 +133,7 @@ static enum rc run_once(struct build *b, struct runlog *log, struct slice args, 
 	CLEANUP(mem_freep) struct plan *plan = mem_alloc(sizeof *plan);
 	struct takeover takeover = { 0 };
 	struct run_id id;
-	TRY(plan_init(plan, pipeline_specs(), STAGE_COUNT, from, err));
+	TRY(plan_init(plan, pipeline_specs(), b->last + 1, from, err));
 	if (may_adopt)
 		TRY(runlog_take_over(log, args, plan, &arena, &takeover, err));
 	for (size_t i = 0; i < takeover.abandoned.count; i++)
@@ -158,7 +169,8 @@ enum rc run_whole(struct build *b, const char *from, struct run_outcome *out, st
 		TRY(app_source(b->app, &source, err));
 		observed = source_is_live(source);
 	}
-	if (adopted && out->state == RUN_DONE && !observed) /* that was yesterday's work; today's may be new */
+	bool whole = b->last == STAGE_publish;
+	if (adopted && out->state == RUN_DONE && !observed && whole) /* that was yesterday's work; today's may be new */
 		TRY(run_once(b, &log, buf_slice(&args), from, false, &rand, &adopted, out, err));
 	return RC_OK;
 }
