@@ -30,6 +30,7 @@
 	X(spotify_playlist_budget_s, 30,            0,       86400,         "s",       "what it may spend waiting for one playlist")                                \
 	X(spotify_retakes_max,     2,               0,       100,           "takes",   "how often a snapshot is taken again that changed while it was read")        \
 	X(spotify_redirect_port,   8912,            1024,    65535,         "port",    "where `sargam login` waits on 127.0.0.1 for the browser")                   \
+	X(schedule_jitter_s,       0,               0,       3600,          "s",       "a scheduled run begins up to this much later, by chance (so that many homes do not ask at once)") \
 	X(sample_days,             72,              1,       3650,         "days",    "days of history the invented sample tells")                               \
 	X(sample_seed,             1,               0,       4294967295,   "seed",    "which invented history")
 
@@ -47,6 +48,9 @@
 	X(spotify_api_url,         "https://api.spotify.com/v1", "the Web API, or a simulator of it")                    \
 	X(spotify_accounts_url,    "https://accounts.spotify.com", "the accounts service, or a simulator of it")         \
 	X(drift_policy,            "",              "what a drifting field means: track.name=fail,track.popularity=warn,*=warn (* are the others; warn when not said)") \
+	X(schedule,                "@daily",        "when `sargam serve` runs the pipeline: a cron expression such as 30 6 * * * or @hourly (empty = never)") \
+	X(schedule_time_zone,      "UTC",           "whose clock the schedule goes by: UTC, +05:30, or a name such as Asia/Kolkata") \
+	X(schedule_missed,         "catch_up",      "after times at which nobody served: catch_up = one run at once, skip = wait for the next time") \
 	X(playlists,               "",              "playlist ids to follow beside the watch list, separated by commas")
 
 enum config_from { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENV, CONFIG_CLI };

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "cmd/schedule_jobs.h"
 #include "cmd/spotify_client.h"
 #include "io/file.h"
 #include "io/scratch.h"
@@ -179,6 +180,14 @@ static enum rc check_together(const struct config *c, struct err *err)
 	return RC_OK;
 }
 
+static enum rc check_schedule(const struct config *c, struct err *err)
+{
+	struct schedule_jobs jobs;
+	TRY(schedule_jobs_open(c, &jobs, err));
+	schedule_jobs_close(&jobs);
+	return RC_OK;
+}
+
 enum rc app_settle(struct app *app, struct err *err)
 {
 	const char *env = getenv("SARGAM_HOME");
@@ -189,6 +198,7 @@ enum rc app_settle(struct app *app, struct err *err)
 	TRY(config_load_env(&app->config, err));
 	TRY(check_backends(&app->config, err));
 	TRY(check_together(&app->config, err));
+	TRY(check_schedule(&app->config, err));
 	TRY(drift_policy_parse(slice_of(app->config.drift_policy), &app->drift_policy, err));
 	TRY(check_folder("home", app->home, err));
 	TRY(check_folder("--store", app->config.store, err));

@@ -1,15 +1,16 @@
-/* dag: what the pipeline's stages are, what became of each run, another try of a failed one. */
+/* dag: what the pipeline's stages are, what became of each run, another try of a failed one, the schedule, a history told later. */
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "cmd/dag.h"
 #include "cmd/grid.h"
 #include "cmd/run.h"
 
 #define ARENA_BYTES ((size_t) 64 << 20)
 #define RUNS_LIMIT 20
 
-static void print_json(const struct json *root)
+void dag_print_json(const struct json *root)
 {
 	CLEANUP(buf_done) struct buf text = buf_new(ARENA_BYTES);
 	json_write(root, JSON_INDENTED, &text);
@@ -72,7 +73,7 @@ static enum rc list(bool as_json, const struct terminal *terminal, struct err *e
 	}
 	if (!as_json)
 		return grid_end(grid, NULL, err);
-	print_json(root);
+	dag_print_json(root);
 	return RC_OK;
 }
 
@@ -86,7 +87,7 @@ static const char *state_of(struct runlog *log, const struct run *run)
 
 static struct slice error_of(struct runlog *log, const struct run *run)
 {
-	return runlog_is_unfinished(log, run) ? SLICE("its process ended; the next `sargam run` goes on with it") : run->error;
+	return runlog_is_unfinished(log, run) ? SLICE("its process ended; the same command goes on with it") : run->error;
 }
 
 static double seconds_of(struct runlog *log, const struct run *run)
@@ -140,7 +141,7 @@ static enum rc runs(struct runlog *log, int64_t limit, bool as_json, const struc
 	if (!as_json && found.count)
 		return grid_end(grid, NULL, err);
 	if (as_json)
-		print_json(root);
+		dag_print_json(root);
 	else
 		log_note("no run yet: `sargam run` makes one");
 	return RC_OK;
@@ -210,7 +211,7 @@ static enum rc show(struct runlog *log, const char *id, bool as_json, const stru
 	}
 	json_set(root, "tasks", tasks);
 	if (as_json) {
-		print_json(root);
+		dag_print_json(root);
 		return RC_OK;
 	}
 	struct slice error = error_of(log, &run);
@@ -238,7 +239,7 @@ static enum rc retry(struct app *app, struct runlog *log, const char *id, struct
 	TRY(runlog_find(log, slice_of(id), &arena, &run, err));
 	TRY(build_open(app, &no_options, "", b, err));
 	TRY(run_args_read(run.args, b, &from, err));
-	TRY(plan_init(plan, pipeline_specs(), STAGE_COUNT, from, err));
+	TRY(plan_init(plan, pipeline_specs(), b->last + 1, from, err));
 	if (stage_find(from) == STAGE_extract)
 		TRY(app_source(app, &source, err));
 	TRY(runlog_retry(log, run.id, plan, err));
@@ -264,20 +265,26 @@ static int run(struct app *app, const struct args *args, struct err *err)
 	const char *verb = args->word[0], *id = args->word_count > 1 ? args->word[1] : NULL;
 	bool as_json = false, is_list = strcmp(verb, "list") == 0, is_runs = strcmp(verb, "runs") == 0;
 	bool is_show = strcmp(verb, "show") == 0, is_retry = strcmp(verb, "retry") == 0;
+	bool is_schedule = strcmp(verb, "schedule") == 0, is_backfill = strcmp(verb, "backfill") == 0;
 	int64_t limit = RUNS_LIMIT;
 	if (read_options(args, &limit, &as_json, err) != RC_OK)
 		return EXIT_USAGE;
-	if (!(is_list || is_runs || is_show || is_retry) || ((is_list || is_runs) && id)) {
-		(void) err_set(err, RC_FATAL, "dag %s%s%s: want list, runs, show [RUN] or retry [RUN]", verb, id ? " " : "",
-		               id ? id : "");
+	bool known = is_list || is_runs || is_show || is_retry || is_schedule || is_backfill;
+	if (!known || (id && !is_show && !is_retry)) {
+		(void) err_set(err, RC_FATAL, "dag %s%s%s: want list, runs, show [RUN], retry [RUN], schedule or backfill", verb,
+		               id ? " " : "", id ? id : "");
 		return EXIT_USAGE;
 	}
+	if (is_backfill)
+		return dag_backfill(app, args, err);
 	/* A run goes on when the reader of its output leaves; a listing ends, as every filter does. */
 	struct terminal terminal = { 0 };
 	if (!is_retry)
 		terminal = terminal_open();
 	if (is_list)
 		return exit_of(list(as_json, &terminal, err));
+	if (is_schedule)
+		return exit_of(dag_schedule(app, as_json, &terminal, err));
 
 	CLEANUP(build_close) struct build b = { 0 };
 	struct rand_gen rand = rand_new(rand_os());
@@ -299,21 +306,26 @@ static int run(struct app *app, const struct args *args, struct err *err)
 }
 
 static const struct option_spec options[] = {
+	BUILD_OPTIONS,
+	{ "strict", NULL, "backfill: exit with 4 when there are dead letters" },
 	{ "limit", "N", "runs: at most so many, the newest first (default 20)" },
-	{ "format", "table|json", "list, runs, show: how the result looks (default table)" },
+	{ "format", "table|json", "list, runs, show, schedule: how the result looks (default table)" },
 	{ NULL, NULL, NULL },
 };
 extern const struct command cmd_dag;
 const struct command cmd_dag = {
 	.name = "dag",
-	.summary = "the stages, what became of each run, another try of a failed one",
-	.words = "list | runs | show [RUN] | retry [RUN]",
+	.summary = "the stages, what became of each run, another try of a failed one, the schedule",
+	.words = "list | runs | show [RUN] | retry [RUN] | schedule | backfill",
 	.words_min = 1,
 	.words_max = 2,
-	.details = "list   the stages and what they need\n"
-	           "runs   the last runs\n"
-	           "show   one run stage by stage (default: the last)\n"
-	           "retry  run again what a failed or deferred run did not get done; what it did stays done (default: the last run)",
+	.details = "list      the stages and what they need\n"
+	           "runs      the last runs\n"
+	           "show      one run stage by stage (default: the last)\n"
+	           "retry     run again what a failed or deferred run did not get done; what it did stays done (default: the last run)\n"
+	           "schedule  when `sargam serve` runs next, and what became of the last time\n"
+	           "backfill  the days --since to --until of a source that tells a history (not spotify), one run a day, then one\n"
+	           "          build of the charts; days that are there already cost nothing, and one that was cut off goes on where it stopped",
 	.option = options,
 	.run = run,
 };
