@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 struct hash {
@@ -74,4 +75,9 @@ uint64_t hash_u64(struct slice bytes)
 	for (int i = 0; i < 8; i++)
 		x = x << 8 | digest[i];
 	return x;
+}
+
+bool hash_same(const uint8_t a[static HASH_BYTES], const uint8_t b[static HASH_BYTES])
+{
+	return CRYPTO_memcmp(a, b, HASH_BYTES) == 0;
 }

@@ -25,5 +25,7 @@ void hash_sha256(struct slice bytes, uint8_t out[static HASH_BYTES]);
 void hash_sha256_hex(struct slice bytes, char out_hex[static HASH_HEX_BYTES]);
 /* 64 bits of it, for buckets (playlist_groups). */
 uint64_t hash_u64(struct slice bytes);
+/* Takes as long whatever is in them: for secrets, which are compared by their hashes, so that not even a length shows. */
+bool hash_same(const uint8_t a[static HASH_BYTES], const uint8_t b[static HASH_BYTES]);
 
 #endif

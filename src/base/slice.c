@@ -59,6 +59,19 @@ struct slice slice_trim(struct slice s)
 	return s;
 }
 
+bool slice_next_entry(struct slice *inout_rest, struct slice *out_entry)
+{
+	struct slice rest = *inout_rest;
+	*out_entry = SLICE("");
+	while (rest.len && !out_entry->len) {
+		size_t end = slice_find(rest, ',', 0), after = end < rest.len ? end + 1 : end;
+		*out_entry = slice_trim(slice_sub(rest, 0, end));
+		rest = slice_sub(rest, after, rest.len - after);
+	}
+	*inout_rest = rest;
+	return out_entry->len > 0;
+}
+
 bool slice_to_int(struct slice s, int64_t *out_value)
 {
 	bool negative = s.len > 0 && s.ptr[0] == '-';

@@ -40,6 +40,8 @@ size_t slice_find_str(struct slice s, struct slice needle);
 struct slice slice_sub(struct slice s, size_t from, size_t len);
 /* Without ASCII white space at both ends. */
 struct slice slice_trim(struct slice s);
+/* The next entry of a list "a, b,c", without white space around it; empty ones are passed over.  false at the end. */
+bool slice_next_entry(struct slice *inout_rest, struct slice *out_entry);
 /* Decimal, the whole slice, no sign but '-'; RC_REJECT when it is anything else or out of range. */
 MUST_USE bool slice_to_int(struct slice s, int64_t *out_value);
 /* Well-formed UTF-8 (no surrogates, no overlong forms)?  `out_bad` gets the offset of the first bad byte. */
