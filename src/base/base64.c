@@ -22,6 +22,15 @@ static struct slice encode(struct slice bytes, const char *digits, bool pad, str
 	return (struct slice){ text, len };
 }
 
+#define NO_DIGIT 64
+
+static void make_values(const char *digits, uint8_t value[static 256])
+{
+	memset(value, NO_DIGIT, 256);
+	for (uint8_t i = 0; i < 64; i++)
+		value[(unsigned char) digits[i]] = i;
+}
+
 static bool decode(struct slice text, const char *digits, bool pad, struct arena *arena, struct slice *out)
 {
 	if (pad && text.len % 4)
@@ -30,14 +39,16 @@ static bool decode(struct slice text, const char *digits, bool pad, struct arena
 		text.len--;
 	if (text.len % 4 == 1)
 		return false;
+	uint8_t value[256];
+	make_values(digits, value);
 	char *bytes = arena_alloc(arena, text.len / 4 * 3 + 4);
 	size_t len = 0, bits = 0;
 	uint32_t kept = 0;
 	for (size_t i = 0; i < text.len; i++) {
-		const char *digit = memchr(digits, text.ptr[i], 64);
-		if (!digit)
+		uint8_t digit = value[(unsigned char) text.ptr[i]];
+		if (digit == NO_DIGIT)
 			return false;
-		kept = (kept << 6 | (uint32_t) (digit - digits)) & 0xffff;
+		kept = (kept << 6 | digit) & 0xffff;
 		bits += 6;
 		if (bits >= 8) {
 			bits -= 8;
