@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 
-#include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 struct job {
 	enum rc (*fn)(void *ctx, size_t i, struct err *err);
@@ -61,6 +61,16 @@ enum rc thread_each(size_t count, int threads, enum rc (*fn)(void *ctx, size_t i
 	if (job.rc != RC_OK && err)
 		*err = job.err;
 	return job.rc;
+}
+
+void thread_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms)
+{
+	struct timespec until;
+	(void) clock_gettime(CLOCK_MONOTONIC, &until);
+	int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
+	until.tv_sec += ms / 1000 + ns / 1000000000;
+	until.tv_nsec = ns % 1000000000;
+	(void) pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &until);
 }
 
 int thread_cpus(void)

@@ -16,7 +16,6 @@
 #define PULL_BYTES ((size_t) 32 << 20)
 #define POLL_MS 200
 #define PULL_MEMORY_BYTES (2 * PULL_BYTES + 2 * (size_t) BUS_MESSAGE_BYTES_MAX)
-#define MESSAGE_MEMORY_BYTES (32 * MANIFEST_BYTES_MAX) /* a limit, not a use: a manifest may be that large */
 
 /* What a message says it is, checked. */
 struct parcel {
@@ -126,11 +125,11 @@ static bool ours(struct slice type)
 	return slice_is(type, "playlist_page") || slice_is(type, "playlist") || slice_is(type, "snapshot_complete");
 }
 
-/* The effect of one message; *out_receipt is filled when an object stands for it. */
-static enum rc effect(const struct ingest_options *o, const struct bus_message *m, struct arena *arena,
+enum rc ingest_effect(const struct ingest_options *o, const struct bus_message *m, struct arena *arena,
                       struct state_receipt *out_receipt, struct ingest_result *out, struct err *err)
 {
 	out->received++;
+	*out_receipt = (struct state_receipt){ 0 };
 	metric_add(METRIC_messages_received, 1);
 	if (!ours(bus_attr_get(m, "type"))) {
 		out->skipped++;
@@ -174,9 +173,9 @@ static enum rc effect(const struct ingest_options *o, const struct bus_message *
 enum rc ingest_message(const struct ingest_options *o, const struct bus_message *m, struct ingest_result *out,
                        struct err *err)
 {
-	CLEANUP(arena_done) struct arena scratch = arena_new(MESSAGE_MEMORY_BYTES);
+	CLEANUP(arena_done) struct arena scratch = arena_new(INGEST_MEMORY_BYTES);
 	struct state_receipt receipt = { 0 };
-	TRY(effect(o, m, &scratch, &receipt, out, err));
+	TRY(ingest_effect(o, m, &scratch, &receipt, out, err));
 	if (receipt.key.ptr && o->state)
 		TRY(state_receipts_add(o->state, &receipt, 1, err));
 	return RC_OK;
@@ -195,7 +194,7 @@ struct slot {
 static enum rc work_slot(void *ctx, size_t i, struct err *err)
 {
 	struct slot *s = (struct slot *) ctx + i;
-	TRY(effect(s->o, &s->delivery->message, &s->arena, &s->receipt, &s->counts, err));
+	TRY(ingest_effect(s->o, &s->delivery->message, &s->arena, &s->receipt, &s->counts, err));
 	s->done = true;
 	return RC_OK;
 }
@@ -261,7 +260,7 @@ static enum rc take_batch(const struct ingest_options *o, const struct bus_deliv
 {
 	CLEANUP(mem_freep) struct slot *slot = mem_alloc_array(count, sizeof *slot);
 	for (size_t i = 0; i < count; i++)
-		slot[i] = (struct slot){ .o = o, .delivery = &d[i], .arena = arena_new(MESSAGE_MEMORY_BYTES) };
+		slot[i] = (struct slot){ .o = o, .delivery = &d[i], .arena = arena_new(INGEST_MEMORY_BYTES) };
 	enum rc rc = work_batch(slot, count, o, out, err);
 	for (size_t i = 0; i < count; i++)
 		arena_done(&slot[i].arena);

@@ -35,5 +35,11 @@ MUST_USE enum rc ingest_run(const struct ingest_options *o, struct ingest_result
 /* One message's effect, for the push door too: RC_OK = acknowledge. */
 MUST_USE enum rc ingest_message(const struct ingest_options *o, const struct bus_message *m, struct ingest_result *out,
                                 struct err *err);
+/* The same but for the receipt, which is handed out and not written: the caller acknowledges after it is durable.  No receipt (no
+ * key) when no object stands for the message.  Touches the store only, so that several may run at once; the receipt is owned by
+ * `arena` (a limit of INGEST_MEMORY_BYTES) and `m`. */
+MUST_USE enum rc ingest_effect(const struct ingest_options *o, const struct bus_message *m, struct arena *arena,
+                               struct state_receipt *out_receipt, struct ingest_result *out, struct err *err);
+#define INGEST_MEMORY_BYTES ((size_t) 128 << 20) /* a limit, not a use: a manifest may be that large */
 
 #endif

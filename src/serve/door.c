@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 
+#include <strings.h>
+
 #define ANSWER_BYTES_MAX ((size_t) 1 << 20)
 
 /* google.rpc.Code of an HTTP status. */
@@ -68,4 +70,11 @@ bool door_wrong_method(const struct server_request *rq, struct server_reply *rep
 	door_error(rq, reply, 405, "this address takes another method, see Allow");
 	server_reply_header(reply, "Allow", method);
 	return true;
+}
+
+bool door_has_type(const struct server_request *rq, const char *type)
+{
+	const char *given = server_header(rq, "Content-Type");
+	size_t len = strlen(type);
+	return given && strncasecmp(given, type, len) == 0 && (given[len] == '\0' || given[len] == ';' || given[len] == ' ');
 }

@@ -12,6 +12,8 @@ void door_error(const struct server_request *rq, struct server_reply *reply, int
 void door_later(const struct server_request *rq, struct server_reply *reply, int64_t retry_after_ms, const char *message);
 /* 405 with Allow unless that is the method: then false. */
 bool door_wrong_method(const struct server_request *rq, struct server_reply *reply, const char *method);
+/* Is the Content-Type that, whatever its parameters? */
+bool door_has_type(const struct server_request *rq, const char *type);
 void door_json(const struct server_request *rq, struct server_reply *reply, int http, const struct json *body);
 
 #endif
