@@ -83,6 +83,14 @@ static const struct db_migration steps[] = {
 	  "	UNIQUE (job, due, attempt)"
 	  ") STRICT;"
 	  "CREATE INDEX schedule_start_last ON schedule_start (job, id);" },
+	/* calls of others that are done (raw/state_call.h) */
+	{ "CREATE TABLE call ("
+	  "	key TEXT NOT NULL PRIMARY KEY,"
+	  "	request_sha256 TEXT NOT NULL,"
+	  "	answer TEXT NOT NULL,"
+	  "	done_at INTEGER NOT NULL"
+	  ") STRICT, WITHOUT ROWID;"
+	  "CREATE INDEX call_done_at ON call (done_at);" },
 };
 
 struct state {

@@ -1,5 +1,6 @@
 /* state.db: what a home remembers beside its data: which source it holds, the watch list, when each playlist was last
- * looked at, the receipt of every message ingest took, the history of runs (dag/runlog.h) and the schedule (dag/schedule.h).
+ * looked at, the receipt of every message ingest took, the calls from outside that are done (raw/state_call.h), the history
+ * of runs (dag/runlog.h) and the schedule (dag/schedule.h).
  *
  * Everything here can be lost without losing a row of any table: it is rebuilt, or only the memory of past runs is gone.
  * Each writing call is one transaction, durable when it returns RC_OK.  Several processes may have the file open; a handle
@@ -23,7 +24,8 @@ static inline void state_closep(struct state **st)
 	state_close(*st);
 	*st = NULL;
 }
-/* For the run log, which keeps the tables `run` and `task`, and the schedule, which keeps `schedule` and `schedule_start`. */
+/* For the run log, which keeps the tables `run` and `task`, the schedule, which keeps `schedule` and `schedule_start`, and
+ * raw/state_call.c, which keeps `call`. */
 struct db *state_db(struct state *st);
 struct clock *state_clock(struct state *st);
 

@@ -262,13 +262,11 @@ static void make_old_home(const char *path, const char *fixture)
 /* Tables and indexes, without white space: how a statement was laid out does not matter. */
 static void read_shape(const char *path, char *out, size_t size)
 {
-	static const struct db_migration none[] = { { "" }, { "" } }; /* as many as there are */
-	CLEANUP(db_closep) struct db *db = NULL;
+	CLEANUP(state_closep) struct state *st = open_at(path);
 	CLEANUP(db_donep) struct db_stmt *stmt = NULL;
 	struct err err = { 0 };
 	bool row;
-	OK(db_open(path, none, COUNT_OF(none), &db, &err));
-	OK(db_query(db, "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)", &stmt, &err));
+	OK(db_query(state_db(st), "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY name)", &stmt, &err));
 	OK(db_step(stmt, &row, &err));
 	struct slice text = db_column_text(stmt, 0);
 	size_t len = 0;
