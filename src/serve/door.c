@@ -22,16 +22,21 @@ static const char *status_name(int http)
 	return "INVALID_ARGUMENT";
 }
 
+void door_text(const struct server_request *rq, struct server_reply *reply, int http, struct slice body)
+{
+	reply->status = http;
+	reply->body = arena_copy(rq->arena, body);
+	server_reply_header(reply, "Content-Type", "application/json; charset=UTF-8");
+	server_reply_header(reply, "Cache-Control", "no-store");
+}
+
 void door_json(const struct server_request *rq, struct server_reply *reply, int http, const struct json *body)
 {
 	CLEANUP(buf_done) struct buf text = buf_new(ANSWER_BYTES_MAX);
 	json_write(body, JSON_COMPACT, &text);
 	buf_addc(&text, '\n');
 	assert(!text.over); /* what is answered here is short */
-	reply->status = http;
-	reply->body = arena_copy(rq->arena, buf_slice(&text));
-	server_reply_header(reply, "Content-Type", "application/json; charset=UTF-8");
-	server_reply_header(reply, "Cache-Control", "no-store");
+	door_text(rq, reply, http, buf_slice(&text));
 }
 
 /* What is no text becomes one. */

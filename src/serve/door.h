@@ -15,5 +15,7 @@ bool door_wrong_method(const struct server_request *rq, struct server_reply *rep
 /* Is the Content-Type that, whatever its parameters? */
 bool door_has_type(const struct server_request *rq, const char *type);
 void door_json(const struct server_request *rq, struct server_reply *reply, int http, const struct json *body);
+/* The same of JSON that is text already; copied. */
+void door_text(const struct server_request *rq, struct server_reply *reply, int http, struct slice body);
 
 #endif

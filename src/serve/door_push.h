@@ -15,7 +15,7 @@
 
 struct door_push_options {
 	struct store *store; /* not owned; used by several calls at once */
-	struct state *state; /* for receipts, NULL for none; not owned; used by one call at a time */
+	struct state *state; /* for receipts, NULL for none; not owned; nobody else may use this handle */
 	struct clock *clock;
 	const char *run_id;  /* copied; of receipts whose message names none */
 	size_t page_limit_bytes;
