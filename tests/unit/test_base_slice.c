@@ -163,6 +163,21 @@ static void a_class_follows_from_errno(void **state UNUSED)
 	assert_string_equal(rc_name(RC_FATAL), "fatal");
 }
 
+static void lists_are_walked(void **state)
+{
+	(void) state;
+	static const char *const lists[][4] = { { "a,b,c", "a", "b", "c" }, { " a b , c\t", "a b", "c" }, { ",,a,,", "a" }, { "", NULL }, { " , ", NULL } };
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		struct slice rest = slice_of(lists[i][0]), one;
+		for (size_t k = 1; k < 4 && lists[i][k]; k++)
+			assert_true(slice_next_entry(&rest, &one) && slice_is(one, lists[i][k]));
+		assert_false(slice_next_entry(&rest, &one));
+		assert_int_equal(one.len, 0);
+	}
+	struct slice none = SLICE_NULL, one;
+	assert_false(slice_next_entry(&none, &one));
+}
+
 static enum rc wraps(enum rc rc, struct err *err)
 {
 	TRY_WRAP(rc == RC_OK ? RC_OK : err_set(err, rc, "cause"), err, "step %d", 1);
@@ -183,5 +198,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(integers_are_whole_or_refused),   cmocka_unit_test(utf8_is_checked_as_unicode_says),
 	cmocka_unit_test(contexts_stand_before_the_cause), cmocka_unit_test(messages_are_cut_not_overrun),
 	cmocka_unit_test(a_class_follows_from_errno),      cmocka_unit_test(try_hands_the_class_up),
+	cmocka_unit_test(lists_are_walked),
 };
 TEST_SUITE(base_slice, tests);

@@ -136,7 +136,7 @@ static void pushes(struct fixture *f, struct slice body, int status)
 static struct bus_delivery *messages(struct fixture *f, size_t *out_count)
 {
 	struct extract_result er;
-	struct bus_delivery *d;
+	struct bus_delivery *d = NULL;
 	struct err err = { 0 };
 	if (line_extract(&f->line, &er, &err) != RC_OK || bus_pull(f->line.bus, SUBSCRIPTION, 100, 1 << 24, &f->arena, &d, out_count, &err) != RC_OK)
 		fail_msg("%s", err.msg);
