@@ -1,41 +1,18 @@
-#include "io/server.h"
+#include "io/server_private.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ARENA_BYTES_MAX ((size_t) 256 << 20) /* what a handler may make for one reply */
 #define CLOSE_WAIT_MS 5000
 #define WAIT_PIECE_MS 20
-#define DISCARD_BYTES_MAX ((size_t) 1 << 20) /* of a body over the limit, so that the client hears of it */
+#define DISCARD_BYTES_MAX ((size_t) 1 << 20) /* of a body over a limit, so that the client hears of it */
 #define READER_BLOCK_BYTES 65536
-
-struct server {
-	struct server_options options;
-	struct MHD_Daemon *daemon;
-	int port;
-	atomic_int busy;      /* requests that are with the handler or being answered */
-	atomic_bool stopping;
-};
-
-/* One request and its reply: from the first line read to the last byte sent. */
-struct exchange {
-	struct server *server;
-	char *target;
-	bool begun, busy;
-	struct buf body;
-	size_t discarded;
-	struct arena arena;
-	struct server_request request;
-	struct server_reply reply;
-};
+#define CONNECTIONS_SPARE 64 /* accepted only to be closed */
+#define RETRY_AFTER_S "1"
 
 const char *server_header(const struct server_request *rq, const char *name)
 {
@@ -79,6 +56,13 @@ void server_reply_header(struct server_reply *reply, const char *name, const cha
 {
 	assert(reply->header_count < SERVER_REPLY_HEADERS_MAX);
 	reply->header[reply->header_count++] = (struct server_reply_header){ name, value };
+}
+
+void server_refuse(struct server_reply *reply, const char *why)
+{
+	*reply = (struct server_reply){ .status = 503, .body = slice_of(why) };
+	server_reply_header(reply, "Content-Type", "text/plain; charset=utf-8");
+	server_reply_header(reply, "Retry-After", RETRY_AFTER_S);
 }
 
 /* --- what is sent */
@@ -155,6 +139,8 @@ static enum MHD_Result send_reply(struct exchange *x, struct MHD_Connection *c)
 	if (!response)
 		return MHD_NO;
 	enum MHD_Result done = MHD_YES;
+	if (atomic_load(&x->server->stopping))
+		done = MHD_add_response_header(response, "Connection", "close");
 	for (size_t i = 0; i < r->header_count && done == MHD_YES; i++)
 		done = MHD_add_response_header(response, r->header[i].name, r->header[i].value);
 	if (done == MHD_YES)
@@ -185,8 +171,9 @@ static void *exchange_new(void *ctx, const char *target, struct MHD_Connection *
 	*x = (struct exchange){ .server = s,
 		                 .target = mem_strdup(target),
 		                 .body = buf_new(s->options.body_limit_bytes),
-		                 .arena = arena_new(ARENA_BYTES_MAX),
-		                 .reply.status = 200 };
+		                 .connection = connection_of(c),
+		                 .arena = arena_new(SERVER_ARENA_BYTES_MAX) };
+	connection_phase(s, x->connection, PHASE_READING);
 	x->request = (struct server_request){ .target = x->target, .arena = &x->arena, .connection = c };
 	return x;
 }
@@ -199,6 +186,8 @@ static void exchange_end(void *ctx UNUSED, struct MHD_Connection *c UNUSED, void
 		return;
 	if (x->busy)
 		(void) atomic_fetch_sub(&x->server->busy, 1);
+	(void) atomic_fetch_sub(&x->server->held_bytes, x->held_bytes);
+	connection_phase(x->server, x->connection, PHASE_IDLE);
 	arena_done(&x->arena);
 	buf_done(&x->body);
 	mem_free(x->target);
@@ -246,12 +235,46 @@ static int refusal(const struct exchange *x, struct MHD_Connection *c, const cha
 	return (uint64_t) h.length > o->body_limit_bytes ? 413 : 0;
 }
 
-/* MHD calls it when the head is there, then for each piece of the body, then once more with nothing: then it is answered. */
+static void hold(struct exchange *x, size_t bytes)
+{
+	x->held_bytes += bytes;
+	(void) atomic_fetch_add(&x->server->held_bytes, bytes);
+}
+
+static enum MHD_Result take_piece(struct exchange *x, struct slice piece)
+{
+	const struct server_options *o = &x->server->options;
+	if (o->workers && !x->no_room)
+		x->no_room = atomic_load(&x->server->held_bytes) + piece.len > o->held_bytes_max;
+	if (!x->no_room)
+		buf_add(&x->body, piece);
+	if (x->no_room || x->body.over)
+		x->discarded += piece.len;
+	else
+		hold(x, piece.len);
+	return x->discarded > DISCARD_BYTES_MAX ? MHD_NO : MHD_YES;
+}
+
+/* The request is whole: true when x->reply is the answer, false when the workers have it. */
+static bool answer(struct exchange *x)
+{
+	connection_phase(x->server, x->connection, PHASE_WORKING);
+	x->request.body = buf_slice(&x->body);
+	if (x->no_room)
+		server_refuse(&x->reply, "too much is in memory: come again\n");
+	else if (x->server->options.workers)
+		pool_take(x);
+	else
+		pool_ask_here(x);
+	return x->no_room || !x->server->options.workers || x->answered;
+}
+
+/* MHD calls it when the head is there, then for each piece of the body, then with nothing: then it is answered, at once or, called
+ * once more, when the workers are done with it. */
 static enum MHD_Result on_request(void *ctx UNUSED, struct MHD_Connection *c, const char *path, const char *method,
                                   const char *version UNUSED, const char *piece, size_t *inout_piece_bytes, void **inout_exchange)
 {
 	struct exchange *x = *inout_exchange;
-	struct server *s = x->server;
 	const char *why;
 	if (!x->begun) {
 		x->begun = true;
@@ -259,72 +282,73 @@ static enum MHD_Result on_request(void *ctx UNUSED, struct MHD_Connection *c, co
 		return status ? send_text(c, status, why) : MHD_YES;
 	}
 	if (*inout_piece_bytes) {
-		buf_add(&x->body, (struct slice){ piece, *inout_piece_bytes });
-		if (x->body.over)
-			x->discarded += *inout_piece_bytes;
+		struct slice bytes = { piece, *inout_piece_bytes };
 		*inout_piece_bytes = 0;
-		return x->discarded > DISCARD_BYTES_MAX ? MHD_NO : MHD_YES;
+		return take_piece(x, bytes);
 	}
-	x->busy = true;
-	(void) atomic_fetch_add(&s->busy, 1);
-	if (x->body.over)
-		return send_text(c, 413, "the body is too large\n");
-	x->request.method = method;
-	x->request.path = path;
-	x->request.body = buf_slice(&x->body);
-	s->options.handle(s->options.ctx, &x->request, &x->reply);
+	if (!x->busy) {
+		x->busy = true;
+		(void) atomic_fetch_add(&x->server->busy, 1);
+		if (x->body.over)
+			return send_text(c, 413, "the body is too large\n");
+		x->request.method = method;
+		x->request.path = path;
+		if (!answer(x))
+			return MHD_YES;
+	}
+	hold(x, x->arena.used);
+	connection_phase(x->server, x->connection, PHASE_SENDING);
 	return x->reply.wrong.reset ? reset(c) : send_reply(x, c);
 }
 
 /* --- life */
 
-static enum rc listen_on(const char *what, int port, int *out_fd, int *out_port, struct err *err)
+static struct MHD_Daemon *start(struct server *s, int fd)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		                  .sin_port = htons((uint16_t) port),
-		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t at_bytes = sizeof at;
-	int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_errno(err, errno, "%s: socket", what);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-	    bind(fd, (struct sockaddr *) &at, sizeof at) == 0 && listen(fd, SOMAXCONN) == 0 &&
-	    getsockname(fd, (struct sockaddr *) &at, &at_bytes) == 0) {
-		*out_fd = fd;
-		*out_port = ntohs(at.sin_port);
-		return RC_OK;
-	}
-	int why = errno;
-	(void) close(fd);
-	if (why == EADDRINUSE)
-		return err_set(err, RC_FATAL, "%s: port %d of 127.0.0.1 is taken: choose another one, 0 for any", what, port);
-	(void) err_errno(err, why, "%s: port %d of 127.0.0.1", what, port);
-	return RC_FATAL;
+	const struct server_options *o = &s->options;
+	unsigned how = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
+	/* The library keeps a head, what it reads from it and the answer's head in one block. */
+	size_t memory_bytes = 4 * o->head_limit_bytes + 8192;
+	if (o->workers)
+		how = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+	return MHD_start_daemon(how, 0, connection_accept, s, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+	                        (unsigned) o->connections_max + CONNECTIONS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT,
+	                        (unsigned) o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes,
+	                        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, exchange_new, s,
+	                        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, s, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, NULL,
+	                        MHD_OPTION_END);
+}
+
+static void server_free(struct server *s)
+{
+	(void) pthread_mutex_destroy(&s->connections_lock);
+	mem_free(s);
 }
 
 enum rc server_open(const struct server_options *options, struct server **out, struct err *err)
 {
 	int fd = -1, port = 0;
 	assert(options->port >= 0 && options->port <= 65535 && options->connections_max > 0 && options->idle_timeout_s > 0);
+	assert(!options->workers || (options->queue_max > 0 && options->held_bytes_max > 0 && options->transfer_timeout_s > 0));
 	*out = NULL;
-	TRY(listen_on(options->what, options->port, &fd, &port, err));
+	TRY(connection_listen(options, &fd, &port, err));
 	struct server *s = mem_alloc(sizeof *s);
-	*s = (struct server){ .options = *options, .port = port };
-	/* The library keeps a head, what it reads from it and the answer's head in one block. */
-	size_t memory_bytes = 4 * options->head_limit_bytes + 8192;
-	s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL,
-	                             NULL, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-	                             (unsigned) options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-	                             (unsigned) options->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes,
-	                             MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, exchange_new, s,
-	                             MHD_OPTION_NOTIFY_COMPLETED, exchange_end, NULL, MHD_OPTION_END);
-	if (!s->daemon) {
-		(void) close(fd);
-		mem_free(s);
-		return err_set(err, RC_RETRY, "%s: the server does not start: threads or memory are short", options->what);
+	*s = (struct server){ .options = *options, .port = port, .quiet_fd = -1, .connections_lock = PTHREAD_MUTEX_INITIALIZER };
+	s->options.connections_max = connection_room(options);
+	TAILQ_INIT(&s->connections);
+	enum rc rc = pool_start(s, err);
+	if (rc == RC_OK && !(s->daemon = start(s, fd))) {
+		pool_end(s);
+		pool_done(s);
+		rc = err_set(err, RC_RETRY, "%s: the server does not start: threads or memory are short", options->what);
 	}
-	*out = s;
-	return RC_OK;
+	if (rc == RC_OK) {
+		*out = s;
+		return RC_OK;
+	}
+	(void) close(fd);
+	server_free(s);
+	return rc;
 }
 
 int server_port(const struct server *s)
@@ -332,16 +356,26 @@ int server_port(const struct server *s)
 	return s->port;
 }
 
+void server_stop(struct server *s)
+{
+	if (atomic_exchange(&s->stopping, true))
+		return;
+	s->quiet_fd = MHD_quiesce_daemon(s->daemon);
+	pool_stop_parking(s);
+}
+
 void server_close(struct server *s)
 {
 	if (!s)
 		return;
-	atomic_store(&s->stopping, true);
-	int fd = MHD_quiesce_daemon(s->daemon);
-	for (int waited_ms = 0; atomic_load(&s->busy) > 0 && waited_ms < CLOSE_WAIT_MS; waited_ms += WAIT_PIECE_MS)
+	int wait_ms = s->options.close_wait_ms ? s->options.close_wait_ms : CLOSE_WAIT_MS;
+	server_stop(s);
+	for (int waited_ms = 0; atomic_load(&s->busy) > 0 && waited_ms < wait_ms; waited_ms += WAIT_PIECE_MS)
 		clock_sleep_ms(clock_system(), WAIT_PIECE_MS);
+	pool_end(s);
 	MHD_stop_daemon(s->daemon);
-	if (fd >= 0)
-		(void) close(fd);
-	mem_free(s);
+	pool_done(s);
+	if (s->quiet_fd >= 0)
+		(void) close(s->quiet_fd);
+	server_free(s);
 }

@@ -15,6 +15,7 @@
 #define ARENA_BYTES ((size_t) 64 << 20)
 #define BODY_LIMIT 5000
 #define HEAD_LIMIT 2000
+#define CONNECTIONS_MAX 60 /* twice the clients: one that has closed counts until the server has seen it */
 #define HOST "Host: 127.0.0.1\r\n"
 
 struct fixture {
@@ -42,17 +43,21 @@ static void handle(void *ctx, const struct server_request *rq, struct server_rep
 		tell(rq, reply);
 }
 
-static int setup(void **state)
+static int open_with(void **state, int workers)
 {
 	struct fixture *f = mem_alloc(sizeof *f);
 	const struct server_options options = {
 		.what = "test",
-		.connections_max = 40,
+		.connections_max = CONNECTIONS_MAX,
 		.body_limit_bytes = BODY_LIMIT,
 		.head_limit_bytes = HEAD_LIMIT,
 		.idle_timeout_s = 2,
 		.handle = handle,
 		.ctx = f,
+		.workers = workers,
+		.queue_max = 100,
+		.held_bytes_max = 1 << 20,
+		.transfer_timeout_s = 10,
 	};
 	struct err err = { 0 };
 	f->arena = arena_new(ARENA_BYTES);
@@ -61,6 +66,16 @@ static int setup(void **state)
 	f->port = server_port(f->server);
 	*state = f;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return open_with(state, 0);
+}
+
+static int setup_pooled(void **state)
+{
+	return open_with(state, 3);
 }
 
 static int teardown(void **state)
@@ -319,7 +334,7 @@ static void connections_over_the_limit_are_closed(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_reply r;
-	int fd[40];
+	int fd[CONNECTIONS_MAX];
 	for (size_t i = 0; i < COUNT_OF(fd); i++) {
 		fd[i] = wire_connect(f->port);
 		wire_send(fd[i], SLICE("GET / HTTP/1.1\r\n" HOST "\r\n"));
@@ -378,24 +393,37 @@ static void closing_lets_a_slow_answer_end(void **state)
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define pooled(f) { #f " [workers]", f, setup_pooled, teardown, NULL }
 static const struct CMUnitTest tests[] = {
 	test(a_request_is_handed_over_whole),
+	pooled(a_request_is_handed_over_whole),
 	test(a_form_is_decoded),
+	pooled(a_form_is_decoded),
 	test(headers_and_status_are_sent),
+	pooled(headers_and_status_are_sent),
 	test(a_header_with_a_line_break_never_leaves),
+	pooled(a_header_with_a_line_break_never_leaves),
 	test(a_body_over_the_limit_is_413),
+	pooled(a_body_over_the_limit_is_413),
 	test(a_body_without_end_is_cut_off),
+	pooled(a_body_without_end_is_cut_off),
 	test(a_head_over_the_limit_is_414_or_431),
+	pooled(a_head_over_the_limit_is_414_or_431),
 	test(what_two_servers_would_read_differently_is_refused),
+	pooled(what_two_servers_would_read_differently_is_refused),
 	test(a_connection_serves_many_requests),
+	pooled(a_connection_serves_many_requests),
 	test(reset_is_a_reset),
 	test(truncate_announces_more_than_comes),
 	test(short_length_announces_less_than_there_is),
 	test(slow_takes_its_time_and_comes_whole),
 	test(slow_may_be_slower_than_the_idle_timeout),
 	test(the_silent_are_dropped),
+	pooled(the_silent_are_dropped),
 	test(many_clients_at_once),
+	pooled(many_clients_at_once),
 	test(connections_over_the_limit_are_closed),
+	pooled(connections_over_the_limit_are_closed),
 	test(a_taken_port_is_named),
 	test(closing_lets_a_slow_answer_end),
 };
