@@ -168,5 +168,9 @@ struct bus *bus_mem_open(struct clock *clock);
 /* Decorator: call number `fail_at` fails with `rc` before (or, with `after`, although) `inner` did it.  Owns `inner`. */
 struct bus *bus_fault_open(struct bus *inner, int fail_at, bool after, enum rc rc);
 bool bus_fault_fired(const struct bus *b);
+/* Decorator: safe for any number of threads.  Publishes to a topic that wait at the same time go in one call, acks on a subscription
+ * too (group commit).  Owns `inner`.  `published` is called after each such call, on the thread that made it. */
+struct bus *bus_group_open(struct bus *inner);
+void bus_group_on_publish(struct bus *group, void (*published)(void *ctx, const char *topic), void *ctx);
 
 #endif

@@ -43,10 +43,16 @@ static inline struct bus *open_fault(struct clock *clock)
 	return bus_fault_open(bus_mem_open(clock), 0, false, RC_RETRY);
 }
 
+static inline struct bus *open_group(struct clock *clock)
+{
+	return bus_group_open(open_sqlite(clock));
+}
+
 struct bus_backend {
 	struct bus *(*open)(struct clock *clock);
 };
 static struct bus_backend bus_on_sqlite UNUSED = { open_sqlite }, bus_on_mem UNUSED = { open_mem }, bus_on_fault UNUSED = { open_fault };
+static struct bus_backend bus_on_group UNUSED = { open_group };
 
 /* ---- helpers ---- */
 

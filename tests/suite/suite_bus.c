@@ -689,6 +689,7 @@ static const struct CMUnitTest tests[] = {
 	EACH_TEST(ON_BUS, sqlite)
 	EACH_TEST(ON_BUS, mem)
 	EACH_TEST(ON_BUS, fault)
+	EACH_TEST(ON_BUS, group)
 	cmocka_unit_test(one_call_fails_before_or_after_it_is_done),
 };
 TEST_SUITE(bus, tests);
