@@ -169,8 +169,10 @@ struct bus *bus_mem_open(struct clock *clock);
 struct bus *bus_fault_open(struct bus *inner, int fail_at, bool after, enum rc rc);
 bool bus_fault_fired(const struct bus *b);
 /* Decorator: safe for any number of threads.  Publishes to a topic that wait at the same time go in one call, acks on a subscription
- * too (group commit).  Owns `inner`.  `published` is called after each such call, on the thread that made it. */
+ * too (group commit).  Owns `inner`. */
 struct bus *bus_group_open(struct bus *inner);
+/* `published` (NULL: nothing) is called after messages of this process have gone to a topic, on the thread that did it.  Set while
+ * nobody publishes; until it is set anew, `ctx` must live. */
 void bus_group_on_publish(struct bus *group, void (*published)(void *ctx, const char *topic), void *ctx);
 
 #endif

@@ -241,9 +241,11 @@ enum rc app_bus(struct app *app, struct bus **out, struct err *err)
 {
 	if (!app->bus) {
 		char path[PATH_BYTES + 16];
+		struct bus *bus;
 		TRY(make_home(app, err));
 		(void) snprintf(path, sizeof path, "%s/bus.db", app->home);
-		TRY(bus_sqlite_open(path, app_clock(app), &app->bus, err));
+		TRY(bus_sqlite_open(path, app_clock(app), &bus, err));
+		app->bus = bus_group_open(bus);
 		TRY(app_setup(app, err));
 	}
 	*out = app->bus;

@@ -41,6 +41,7 @@ const bool *app_stop(struct app *app);
 
 /* Each is opened once; NULL-safe to ask again.  The home is made when it is missing unless it only reads. */
 MUST_USE enum rc app_store(struct app *app, struct store **out, struct err *err);
+/* The bus is safe for several threads. */
 MUST_USE enum rc app_bus(struct app *app, struct bus **out, struct err *err);
 /* Can it be read?  Makes nothing in the home. */
 MUST_USE enum rc app_check_source(struct app *app, struct err *err);

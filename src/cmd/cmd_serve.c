@@ -9,7 +9,12 @@
 #define PROJECT "sargam"
 #define BODY_BYTES_MAX ((size_t) 20 << 20) /* ten million bytes as base64, and the JSON around them */
 #define HEAD_BYTES_MAX ((size_t) 32 << 10)
-#define CONNECTIONS_MAX 1000
+#define CONNECTIONS_MAX 10000
+#define WORKERS 16 /* most of them wait for the disk */
+#define QUEUE_MAX 2000
+#define HELD_BYTES_MAX ((size_t) 256 << 20)
+#define TRANSFER_S 60
+#define CLOSE_WAIT_MS 8000 /* Cloud Run gives ten seconds */
 #define IDLE_S 60
 #define PULL_WAIT_MS 20000
 #define STOP_LOOK_MS 50
@@ -23,23 +28,32 @@ static void handle(void *ctx, const struct server_request *rq, struct server_rep
 	reply->body = SLICE("sargam serve: nothing is at this address; Pub/Sub is below /v1/projects/\n");
 }
 
+static void published(void *ctx, const char *topic)
+{
+	server_wake(ctx, pubsub_published_key(topic));
+}
+
 static enum rc serve(struct app *app, int port, const char *project, struct err *err)
 {
 	struct bus *bus;
 	struct server *server;
 	TRY(app_bus(app, &bus, err));
 	struct pubsub *pubsub = pubsub_open(&(struct pubsub_options){ .bus = bus, .project = project, .clock = app_clock(app),
-	                                                              .pull_wait_ms = PULL_WAIT_MS, .stop = app_stop(app) });
+	                                                              .pull_wait_ms = PULL_WAIT_MS });
 	const struct server_options options = { .what = "serve", .port = port, .connections_max = CONNECTIONS_MAX,
 		                                .body_limit_bytes = BODY_BYTES_MAX, .head_limit_bytes = HEAD_BYTES_MAX,
-		                                .idle_timeout_s = IDLE_S, .handle = handle, .ctx = pubsub };
+		                                .idle_timeout_s = IDLE_S, .handle = handle, .ctx = pubsub,
+		                                .workers = WORKERS, .queue_max = QUEUE_MAX, .held_bytes_max = HELD_BYTES_MAX,
+		                                .transfer_timeout_s = TRANSFER_S, .close_wait_ms = CLOSE_WAIT_MS };
 	enum rc rc = server_open(&options, &server, err);
 	if (rc == RC_OK) {
+		bus_group_on_publish(bus, published, server);
 		(void) printf("sargam serves Pub/Sub of project %s at http://127.0.0.1:%d\n", project, server_port(server));
 		(void) fflush(stdout);
 		while (!*(const volatile bool *) app_stop(app))
 			clock_sleep_ms(app_clock(app), STOP_LOOK_MS);
 		server_close(server);
+		bus_group_on_publish(bus, NULL, NULL);
 	}
 	pubsub_close(pubsub);
 	return rc;

@@ -11,6 +11,7 @@ struct pubsub *pubsub_open(const struct pubsub_options *options)
 	struct pubsub *p = mem_alloc(sizeof *p);
 	*p = (struct pubsub){ .o = *options, .project = mem_strdup(options->project) };
 	int rc = pthread_mutex_init(&p->lock, NULL);
+	rc = rc ? rc : pthread_mutex_init(&p->empty_lock, NULL);
 	assert(rc == 0);
 	return p;
 }
@@ -20,6 +21,7 @@ void pubsub_close(struct pubsub *p)
 	if (!p)
 		return;
 	(void) pthread_mutex_destroy(&p->lock);
+	(void) pthread_mutex_destroy(&p->empty_lock);
 	mem_free(p->project);
 	mem_free(p);
 }
@@ -176,11 +178,13 @@ bool pubsub_handle(struct pubsub *p, const struct server_request *rq, struct ser
 {
 	CLEANUP(json_freep) struct json *root = NULL;
 	CLEANUP(buf_done) struct buf text = buf_new(REPLY_BYTES_MAX);
-	struct pubsub_call c = { .p = p, .rq = rq, .arena = rq->arena };
+	struct pubsub_call c = { .p = p, .rq = rq, .reply = reply, .arena = rq->arena };
 	struct err err = { 0 };
 	if (strncmp(rq->path, PREFIX, strlen(PREFIX)) != 0)
 		return false;
 	enum rc rc = call(&c, &root, &err);
+	if (reply->park_ms)
+		return true;
 	if (rc != RC_OK) {
 		struct status status = status_of(c.status, rc);
 		json_freep(&root);

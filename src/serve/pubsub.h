@@ -8,15 +8,16 @@
 #include "io/server.h"
 
 struct pubsub_options {
-	struct bus *bus;      /* not owned; used by one request at a time */
+	struct bus *bus;      /* not owned; safe for several threads (bus_group_open) */
 	const char *project;  /* copied */
 	struct clock *clock;
-	int64_t pull_wait_ms; /* how long a pull that finds nothing waits for something */
-	const volatile bool *stop; /* ends such waits; may be NULL */
+	int64_t pull_wait_ms; /* how long a pull that finds nothing waits for something: parked, see pubsub_published() */
 };
 struct pubsub;
 struct pubsub *pubsub_open(const struct pubsub_options *options);
 void pubsub_close(struct pubsub *p); /* takes NULL; no request may be under way */
+/* What waits for messages of a topic: whoever publishes calls server_wake() with it.  Without that a pull looks ten times a second. */
+uint64_t pubsub_published_key(const char *topic);
 /* Answers what lies below /v1/projects/; false for anything else.  On any thread. */
 bool pubsub_handle(struct pubsub *p, const struct server_request *rq, struct server_reply *reply);
 

@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "base/time.h"
 
-#define LOOK_MS 20                            /* between two looks of a pull that waits */
+#define LOOK_MS 100                           /* between two looks of pulls that wait: other processes publish, too */
+#define FRESH_NS (LOOK_MS * INT64_C(900000))  /* a look of one is good for others */
 #define PULL_BYTES_MAX ((size_t) 10000000)    /* of data: what an answer holds at most, but for one message */
 #define PULL_ARENA_BYTES ((size_t) 96 << 20)
 #define ACK_IDS_MAX 2500                      /* the service's limit is 512 KiB a request, ids of 200 bytes */
@@ -38,6 +39,7 @@ static struct json *message_json(const struct bus_message *m, struct arena *aren
 struct pulled {
 	struct bus_delivery *delivery;
 	size_t count;
+	const char *topic;
 	bool is_counted; /* a dead-letter policy: only then the attempt is told */
 };
 
@@ -45,19 +47,48 @@ static enum rc pull_once(const struct pubsub_call *c, size_t max, struct arena *
 {
 	struct bus_subscription s;
 	TRY(bus_subscription(c->p->o.bus, c->id, arena, &s, err));
+	out->topic = s.topic;
 	out->is_counted = s.dead_letter_topic[0] != '\0';
 	return bus_pull(c->p->o.bus, c->id, max, PULL_BYTES_MAX, arena, &out->delivery, &out->count, err);
 }
 
-static bool is_stopped(const struct pubsub *p)
+uint64_t pubsub_published_key(const char *topic)
 {
-	return p->o.stop && *p->o.stop;
+	return server_key(topic);
 }
 
-enum rc pubsub_pull(struct pubsub_call *c, struct json **out, struct err *err)
+/* Hundreds may wait on one subscription: that one of them has just found nothing is enough for all. */
+static bool is_known_empty(const struct pubsub_call *c, uint64_t *out_topic_key)
 {
-	CLEANUP(arena_done) struct arena arena = arena_new(PULL_ARENA_BYTES);
-	struct pulled got = { 0 };
+	struct pubsub *p = c->p;
+	uint64_t key = server_key(c->id);
+	if (c->rq->waited_ms == 0 || c->rq->woken)
+		return false;
+	pthread_mutex_lock(&p->empty_lock);
+	struct pubsub_empty e = p->empty[key % PUBSUB_EMPTIES];
+	pthread_mutex_unlock(&p->empty_lock);
+	*out_topic_key = e.topic_key;
+	return e.key == key && c->rq->now_ns - e.seen_ns < FRESH_NS;
+}
+
+static void found_empty(const struct pubsub_call *c, uint64_t topic_key)
+{
+	struct pubsub *p = c->p;
+	uint64_t key = server_key(c->id);
+	pthread_mutex_lock(&p->empty_lock);
+	p->empty[key % PUBSUB_EMPTIES] = (struct pubsub_empty){ key, topic_key, c->rq->now_ns };
+	pthread_mutex_unlock(&p->empty_lock);
+}
+
+static void wait_for(const struct pubsub_call *c, uint64_t topic_key)
+{
+	int64_t left_ms = c->p->o.pull_wait_ms - c->rq->waited_ms;
+	c->reply->park_key = topic_key;
+	c->reply->park_ms = left_ms < LOOK_MS ? left_ms : LOOK_MS;
+}
+
+static enum rc read_pull(struct pubsub_call *c, size_t *out_max, bool *out_may_wait, struct err *err)
+{
 	int64_t max;
 	bool at_once;
 	TRY(pubsub_only_fields(c->body, "pullRequest", "maxMessages returnImmediately", err));
@@ -66,15 +97,29 @@ enum rc pubsub_pull(struct pubsub_call *c, struct json **out, struct err *err)
 	if (max < 1)
 		return err_set(err, RC_REJECT, "The value for max_messages is too small. You passed %lld in the request, but the minimum value is 1.",
 		               (long long) max);
-	if (max > BUS_PULL_MESSAGES_MAX)
-		max = BUS_PULL_MESSAGES_MAX;
-	int64_t until_ns = clock_mono_ns(c->p->o.clock) + (at_once ? 0 : c->p->o.pull_wait_ms * 1000000);
-	for (;;) {
-		PUBSUB_BUS(c, pull_once(c, (size_t) max, &arena, &got, err));
-		if (got.count || is_stopped(c->p) || clock_mono_ns(c->p->o.clock) >= until_ns)
-			break;
-		clock_sleep_ms(c->p->o.clock, LOOK_MS);
-		arena_reset(&arena);
+	*out_max = max > BUS_PULL_MESSAGES_MAX ? BUS_PULL_MESSAGES_MAX : (size_t) max;
+	*out_may_wait = !at_once && !c->rq->ending && c->rq->waited_ms < c->p->o.pull_wait_ms;
+	return RC_OK;
+}
+
+enum rc pubsub_pull(struct pubsub_call *c, struct json **out, struct err *err)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(PULL_ARENA_BYTES);
+	struct pulled got = { 0 };
+	size_t max = 0;
+	bool may_wait = false;
+	uint64_t topic_key;
+	TRY(read_pull(c, &max, &may_wait, err));
+	if (may_wait && is_known_empty(c, &topic_key)) {
+		wait_for(c, topic_key);
+		return RC_OK;
+	}
+	TRY(pull_once(c, max, &arena, &got, err));
+	if (!got.count && may_wait) {
+		topic_key = pubsub_published_key(got.topic);
+		found_empty(c, topic_key);
+		wait_for(c, topic_key);
+		return RC_OK;
 	}
 	*out = json_new_object();
 	if (!got.count)

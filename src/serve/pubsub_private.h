@@ -7,10 +7,18 @@
 
 #include <pthread.h>
 
+/* A subscription that a pull has found empty; the last one of those that fall on the same place. */
+struct pubsub_empty {
+	uint64_t key, topic_key; /* server_key(), pubsub_published_key() */
+	int64_t seen_ns;
+};
+#define PUBSUB_EMPTIES 256
 struct pubsub {
 	struct pubsub_options o;
 	char *project;
-	pthread_mutex_t lock; /* the bus belongs to one thread at a time */
+	pthread_mutex_t lock; /* see PUBSUB_BUS_ALONE */
+	pthread_mutex_t empty_lock;
+	struct pubsub_empty empty[PUBSUB_EMPTIES];
 };
 
 /* google.rpc.Code, as far as it is used here. */
@@ -22,27 +30,29 @@ enum pubsub_status {
 struct pubsub_call {
 	struct pubsub *p;
 	const struct server_request *rq;
+	struct server_reply *reply; /* to park it */
 	struct arena *arena;    /* of the request */
 	const char *id;         /* of the topic or subscription; "" for the collection */
 	const struct json *body; /* an object */
 	enum pubsub_status status;
 };
-/* RC_OK with *out (an object, never NULL), or an error whose class decides the status unless call->status does. */
+/* RC_OK with *out (an object; NULL only when reply->park_ms is set), or an error whose class decides the status unless call->status does. */
 MUST_USE typedef enum rc pubsub_method(struct pubsub_call *c, struct json **out, struct err *err);
 pubsub_method pubsub_topic_create, pubsub_topic_get, pubsub_topic_list, pubsub_topic_delete, pubsub_topic_publish,
 	pubsub_topic_subscriptions;
 pubsub_method pubsub_subscription_create, pubsub_subscription_get, pubsub_subscription_list, pubsub_subscription_delete,
 	pubsub_subscription_patch, pubsub_pull, pubsub_acknowledge, pubsub_modify_deadline;
 
+#define PUBSUB_BUS(c, call) TRY(call)
+/* Looks before it changes: one such at a time. */
 void pubsub_lock(struct pubsub *p);
 void pubsub_unlock(struct pubsub *p);
-#define PUBSUB_BUS(c, call)                        \
+#define PUBSUB_BUS_ALONE(c, call)                  \
 	do {                                       \
 		pubsub_lock((c)->p);               \
 		enum rc rc_ = (call);              \
 		pubsub_unlock((c)->p);             \
-		if (rc_ != RC_OK)                  \
-			return rc_;                \
+		TRY(rc_);                          \
 	} while (0)
 
 /* --- pubsub_json.c: protocol buffers as JSON (protobuf.dev/programming-guides/json) */

@@ -115,7 +115,7 @@ enum rc pubsub_subscription_create(struct pubsub_call *c, struct json **out, str
 	struct bus_subscription s = { .name = c->id };
 	TRY(bus_check_name(c->id, err));
 	TRY(read_whole(c, c->body, &s, err));
-	PUBSUB_BUS(c, create(c, &s, err));
+	PUBSUB_BUS_ALONE(c, create(c, &s, err));
 	*out = subscription_json(c, &s);
 	return RC_OK;
 }
@@ -196,7 +196,7 @@ enum rc pubsub_subscription_patch(struct pubsub_call *c, struct json **out, stru
 		mask = slice_of(query);
 	if (!mask.len)
 		return err_set(err, RC_REJECT, "The update_mask in the UpdateSubscriptionRequest must be set, and must contain a non-empty paths list.");
-	PUBSUB_BUS(c, patch(c, mask, pubsub_field(c->body, "subscription"), &s, err));
+	PUBSUB_BUS_ALONE(c, patch(c, mask, pubsub_field(c->body, "subscription"), &s, err));
 	*out = subscription_json(c, &s);
 	return RC_OK;
 }

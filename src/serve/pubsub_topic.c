@@ -33,7 +33,7 @@ enum rc pubsub_topic_create(struct pubsub_call *c, struct json **out, struct err
 #define OTHERS "labels messageStoragePolicy kmsKeyName schemaSettings messageRetentionDuration ingestionDataSourceSettings messageTransforms tags"
 	TRY(pubsub_only_fields(c->body, "topic", "name satisfiesPzs state " OTHERS, err));
 	TRY(pubsub_not_here(c, c->body, OTHERS, err));
-	PUBSUB_BUS(c, create(c, err));
+	PUBSUB_BUS_ALONE(c, create(c, err));
 	*out = topic_json(c, c->id);
 	return RC_OK;
 #undef OTHERS

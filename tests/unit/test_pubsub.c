@@ -35,7 +35,7 @@ static void fixture_open(struct fixture *f)
 	struct err err = { 0 };
 	*f = (struct fixture){ .arena = arena_new(ARENA_BYTES) };
 	clock_fake_init(&f->clock, INT64_C(1700000000123));
-	f->bus = bus_mem_open(&f->clock.base);
+	f->bus = bus_group_open(bus_mem_open(&f->clock.base));
 	f->pubsub = pubsub_open(&(struct pubsub_options){ .bus = f->bus, .project = "p1", .clock = &f->clock.base, .pull_wait_ms = 100 });
 	const struct server_options so = { .what = "test", .connections_max = 8, .body_limit_bytes = (size_t) 20 << 20,
 		                           .head_limit_bytes = 1 << 16, .idle_timeout_s = 30, .handle = handle, .ctx = f->pubsub };
