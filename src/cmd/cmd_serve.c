@@ -8,7 +8,7 @@
 #define PORT 8085 /* where Google's emulator listens, too */
 #define PROJECT "sargam"
 #define BODY_BYTES_MAX ((size_t) 20 << 20) /* ten million bytes as base64, and the JSON around them */
-#define HEAD_BYTES_MAX ((size_t) 32 << 10)
+#define HEAD_BYTES_MAX ((size_t) 16 << 10) /* each open connection costs somewhat more than that */
 #define CONNECTIONS_MAX 10000
 #define WORKERS 16 /* most of them wait for the disk */
 #define QUEUE_MAX 2000

@@ -307,10 +307,13 @@ static struct MHD_Daemon *start(struct server *s, int fd)
 {
 	const struct server_options *o = &s->options;
 	unsigned how = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
-	/* The library keeps a head, what it reads from it and the answer's head in one block. */
+	/* The library keeps a head, what it reads from it and the answer's head in one block, and the block as long as the connection:
+	 * with workers they are many, and it must be small. */
 	size_t memory_bytes = 4 * o->head_limit_bytes + 8192;
-	if (o->workers)
+	if (o->workers) {
 		how = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+		memory_bytes = o->head_limit_bytes + o->head_limit_bytes / 4 + 4096;
+	}
 	return MHD_start_daemon(how, 0, connection_accept, s, on_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 	                        (unsigned) o->connections_max + CONNECTIONS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT,
 	                        (unsigned) o->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory_bytes,

@@ -23,6 +23,7 @@ struct server_request {
 	/* Of a request that was parked.  The first call: 0, false. */
 	int64_t waited_ms; /* since the first call */
 	bool woken;        /* by server_wake(), not by time */
+	int64_t woken_ns;  /* when its key was last woken, or one like it; 0: never */
 	bool ending;       /* the server closes: parking is over, answer with what there is */
 	int64_t now_ns;    /* the server's monotonic clock at this call */
 	void *connection;  /* private */
@@ -48,6 +49,7 @@ struct server_reply {
 	 * client that closes its side while it is parked has gone: its request ends without another call. */
 	int64_t park_ms;
 	uint64_t park_key; /* server_key() of what it waits for; 0 for the time only */
+	uint64_t wake_key; /* of an answer: server_wake() it; 0: nothing */
 	/* For the simulator, how the answer goes wrong on its way; not with workers.  All zero: it does not. */
 	struct {
 		bool reset;        /* the connection is reset before a byte is sent */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define FILES_BESIDE 128 /* open files of this process that are no connections */
+#define MANY 1000        /* connections whose memory is worth giving back */
 #define NS_PER_S INT64_C(1000000000)
 /* A machine that has gone says nothing: TCP asks after KEEP_IDLE_S, every KEEP_INTERVAL_S, KEEP_COUNT times; bytes that nobody
  * confirms are given up after USER_TIMEOUT_MS. */
@@ -172,6 +174,15 @@ static bool is_late(const struct server_options *o, const struct connection *con
 	}
 }
 
+/* After a crowd has left: its small blocks lie between others, and the allocator keeps them unless it is told. */
+static bool has_emptied(struct server *s)
+{
+	bool emptied = s->connection_peak >= MANY && s->connection_count < s->connection_peak / 4;
+	if (emptied || s->connection_count > s->connection_peak)
+		s->connection_peak = s->connection_count;
+	return emptied;
+}
+
 void connection_sweep(struct server *s, int64_t now_ns)
 {
 	struct connection *connection;
@@ -183,5 +194,8 @@ void connection_sweep(struct server *s, int64_t now_ns)
 		connection->dropped = true;
 		(void) shutdown(connection->fd, SHUT_RDWR);
 	}
+	bool emptied = has_emptied(s);
 	pthread_mutex_unlock(&s->connections_lock);
+	if (emptied)
+		(void) malloc_trim(0);
 }

@@ -37,8 +37,11 @@ static bool ask(struct exchange *x, bool ending)
 	x->request.ending = ending;
 	s->options.handle(s->options.ctx, &x->request, &x->reply);
 	x->request.woken = false;
-	if (x->reply.park_ms <= 0)
+	if (x->reply.park_ms <= 0) {
+		if (x->reply.wake_key)
+			server_wake(s, x->reply.wake_key);
 		return true;
+	}
 	arena_done(&x->arena); /* whole, so that who is parked costs little */
 	x->arena = arena_new(SERVER_ARENA_BYTES_MAX);
 	if (ending)
@@ -63,6 +66,7 @@ void pool_ask_here(struct exchange *x)
 		while (p->wakes == wakes && !atomic_load(&s->stopping) && now_ns() < due_ns)
 			wait_until(&p->here, &p->lock, due_ns);
 		x->request.woken = p->wakes != wakes;
+		x->request.woken_ns = p->woken_ns[x->reply.park_key % KEY_CHAINS];
 	}
 }
 
@@ -120,7 +124,10 @@ static struct exchange *next_ready(struct pool *p)
 	if (!x)
 		return NULL;
 	TAILQ_REMOVE(&p->ready, x, link);
-	p->new_count -= x->asked ? 0 : 1;
+	if (x->asked)
+		x->request.woken_ns = p->woken_ns[x->reply.park_key % KEY_CHAINS];
+	else
+		p->new_count--;
 	return x;
 }
 
@@ -223,6 +230,7 @@ void server_wake(struct server *s, uint64_t key)
 	struct exchange *x, *next;
 	pthread_mutex_lock(&p->lock);
 	p->wakes++;
+	p->woken_ns[key % KEY_CHAINS] = now_ns();
 	for (x = TAILQ_FIRST(chain_of(p, key)); x; x = next) {
 		next = TAILQ_NEXT(x, key_link);
 		if (x->reply.park_key == key)

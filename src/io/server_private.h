@@ -50,6 +50,7 @@ struct pool {
 	pthread_cond_t work, timer, here; /* workers; the timer; requests parked on a thread of their own */
 	struct exchange_list ready, parked /* in the order they are due */, by_key[KEY_CHAINS];
 	int new_count;  /* of the ready ones: never asked before */
+	int64_t woken_ns[KEY_CHAINS];
 	uint64_t wakes; /* calls of server_wake() */
 	bool late;      /* the wait of server_close() is over: what is not begun is refused */
 	bool ended, timer_runs;
@@ -67,7 +68,7 @@ struct server {
 	struct pool pool;
 	pthread_mutex_t connections_lock;
 	struct connection_list connections;
-	int connection_count;
+	int connection_count, connection_peak;
 };
 
 /* --- server.c */

@@ -5,8 +5,9 @@
 #include "base/clock.h"
 #include "base/time.h"
 
-#define LOOK_MS 100                           /* between two looks of pulls that wait: other processes publish, too */
-#define FRESH_NS (LOOK_MS * INT64_C(900000))  /* a look of one is good for others */
+#define LOOK_MS 100                           /* between two looks of a pull that waits: other processes publish, too */
+#define FRESH_NS (LOOK_MS * INT64_C(900000))  /* so long a look of one is good for the others (less, or who looks relies on itself), */
+#define RELY_MS 1000                          /* who then look only so often whether somebody still looks */
 #define PULL_BYTES_MAX ((size_t) 10000000)    /* of data: what an answer holds at most, but for one message */
 #define PULL_ARENA_BYTES ((size_t) 96 << 20)
 #define ACK_IDS_MAX 2500                      /* the service's limit is 512 KiB a request, ids of 200 bytes */
@@ -57,18 +58,18 @@ uint64_t pubsub_published_key(const char *topic)
 	return server_key(topic);
 }
 
-/* Hundreds may wait on one subscription: that one of them has just found nothing is enough for all. */
+/* Hundreds may wait on one subscription: that one of them has just found nothing, after the last publish, is enough for all. */
 static bool is_known_empty(const struct pubsub_call *c, uint64_t *out_topic_key)
 {
 	struct pubsub *p = c->p;
 	uint64_t key = server_key(c->id);
-	if (c->rq->waited_ms == 0 || c->rq->woken)
+	if (c->rq->waited_ms == 0)
 		return false;
 	pthread_mutex_lock(&p->empty_lock);
 	struct pubsub_empty e = p->empty[key % PUBSUB_EMPTIES];
 	pthread_mutex_unlock(&p->empty_lock);
 	*out_topic_key = e.topic_key;
-	return e.key == key && c->rq->now_ns - e.seen_ns < FRESH_NS;
+	return e.key == key && e.seen_ns > c->rq->woken_ns && c->rq->now_ns - e.seen_ns < FRESH_NS;
 }
 
 static void found_empty(const struct pubsub_call *c, uint64_t topic_key)
@@ -80,11 +81,11 @@ static void found_empty(const struct pubsub_call *c, uint64_t topic_key)
 	pthread_mutex_unlock(&p->empty_lock);
 }
 
-static void wait_for(const struct pubsub_call *c, uint64_t topic_key)
+static void wait_for(const struct pubsub_call *c, uint64_t topic_key, int64_t ms)
 {
 	int64_t left_ms = c->p->o.pull_wait_ms - c->rq->waited_ms;
 	c->reply->park_key = topic_key;
-	c->reply->park_ms = left_ms < LOOK_MS ? left_ms : LOOK_MS;
+	c->reply->park_ms = left_ms < ms ? left_ms : ms;
 }
 
 static enum rc read_pull(struct pubsub_call *c, size_t *out_max, bool *out_may_wait, struct err *err)
@@ -111,16 +112,18 @@ enum rc pubsub_pull(struct pubsub_call *c, struct json **out, struct err *err)
 	uint64_t topic_key;
 	TRY(read_pull(c, &max, &may_wait, err));
 	if (may_wait && is_known_empty(c, &topic_key)) {
-		wait_for(c, topic_key);
+		wait_for(c, topic_key, RELY_MS);
 		return RC_OK;
 	}
 	TRY(pull_once(c, max, &arena, &got, err));
 	if (!got.count && may_wait) {
 		topic_key = pubsub_published_key(got.topic);
 		found_empty(c, topic_key);
-		wait_for(c, topic_key);
+		wait_for(c, topic_key, LOOK_MS);
 		return RC_OK;
 	}
+	if (got.count && c->rq->waited_ms > 0 && !c->rq->woken)
+		c->reply->wake_key = pubsub_published_key(got.topic); /* of another process, or come due: the others rely on us */
 	*out = json_new_object();
 	if (!got.count)
 		return RC_OK;
