@@ -1,8 +1,9 @@
-# script/build and script/test call this; by hand: make [CFG=asan|clang] [all|test-binary|check]
+# script/build and script/test call this; by hand: make [CFG=asan|tsan|clang] [all|test-binary|check]
 #
 # CFG      compiler  out         for
 # release  gcc       build/      build/sargam, hardened, with debug information
 # asan     gcc       build/asan  AddressSanitizer and UndefinedBehaviorSanitizer, leaks too
+# tsan     gcc       build/tsan  ThreadSanitizer, for the suites of tests/tsan.txt: DuckDB's libraries are not instrumented
 # clang    clang     build/clang the second compiler's warnings (`check` compiles and links nothing)
 #
 # Third-party files are in build/deps (script/bootstrap). Every .c below src/ is part of libsargam.a, src/main.c apart;
@@ -40,13 +41,18 @@ OPT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-re
 # gcc's flow analysis is confused by the instrumentation; the release build has the say about this one
 OPT += -Wno-error=maybe-uninitialized
 HARDEN :=
+else ifeq ($(CFG),tsan)
+B := build/tsan
+CC := gcc
+OPT := -O1 -fno-omit-frame-pointer -fsanitize=thread -Wno-maybe-uninitialized
+HARDEN :=
 else ifeq ($(CFG),clang)
 B := build/clang
 CC := clang
 OPT := -O2
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 else
-$(error CFG=$(CFG): known are release, asan, clang)
+$(error CFG=$(CFG): known are release, asan, tsan, clang)
 endif
 
 SRC := $(sort $(shell find src -name '*.c' 2>/dev/null))

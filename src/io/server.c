@@ -255,18 +255,19 @@ static enum MHD_Result take_piece(struct exchange *x, struct slice piece)
 	return x->discarded > DISCARD_BYTES_MAX ? MHD_NO : MHD_YES;
 }
 
-/* The request is whole: true when x->reply is the answer, false when the workers have it. */
+/* The request is whole: true when x->reply is the answer, false when the workers have it (and it may be no longer ours). */
 static bool answer(struct exchange *x)
 {
 	connection_phase(x->server, x->connection, PHASE_WORKING);
 	x->request.body = buf_slice(&x->body);
-	if (x->no_room)
+	if (x->no_room) {
 		server_refuse(&x->reply, "too much is in memory: come again\n");
-	else if (x->server->options.workers)
-		pool_take(x);
-	else
-		pool_ask_here(x);
-	return x->no_room || !x->server->options.workers || x->answered;
+		return true;
+	}
+	if (x->server->options.workers)
+		return !pool_take(x);
+	pool_ask_here(x);
+	return true;
 }
 
 /* MHD calls it when the head is there, then for each piece of the body, then with nothing: then it is answered, at once or, called

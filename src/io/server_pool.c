@@ -111,7 +111,6 @@ static void park(struct pool *p, struct exchange *x)
 
 static void resume(struct exchange *x)
 {
-	x->answered = true;
 	MHD_resume_connection(x->request.connection); /* from here on it is the library's */
 }
 
@@ -167,7 +166,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-void pool_take(struct exchange *x)
+bool pool_take(struct exchange *x)
 {
 	struct server *s = x->server;
 	struct pool *p = &s->pool;
@@ -181,7 +180,6 @@ void pool_take(struct exchange *x)
 		why = "too much is in memory: come again\n";
 	if (why) {
 		server_refuse(&x->reply, why);
-		x->answered = true;
 	} else {
 		/* Suspended before a worker can resume it. */
 		MHD_suspend_connection(x->request.connection);
@@ -189,6 +187,7 @@ void pool_take(struct exchange *x)
 		make_ready(p, x);
 	}
 	pthread_mutex_unlock(&p->lock);
+	return !why;
 }
 
 /* --- the timer ---------------------------------------------------------------------------------------------- */

@@ -40,7 +40,7 @@ struct exchange {
 	struct server_reply reply;
 	/* the pool's */
 	TAILQ_ENTRY(exchange) link, key_link; /* ready or parked; parked by key */
-	bool answered, asked;
+	bool asked;
 	int64_t begun_ns, due_ns;
 };
 TAILQ_HEAD(exchange_list, exchange);
@@ -84,8 +84,9 @@ void pool_end(struct server *s);
 void pool_done(struct server *s); /* after the library's threads */
 /* Ends the parking. */
 void pool_stop_parking(struct server *s);
-/* On the library's thread: suspends the connection and hands the request to the workers; it comes back with ->answered. */
-void pool_take(struct exchange *x);
+/* On the library's thread: suspends the connection and hands the request to the workers, who resume it with the reply in it.  False
+ * when it is refused, with that reply in it. */
+MUST_USE bool pool_take(struct exchange *x);
 /* Without workers: asks on this thread, and parks on it. */
 void pool_ask_here(struct exchange *x);
 
