@@ -66,11 +66,12 @@ ifeq ($(wildcard $(DEPS)/include/duckdb.h),)
 $(error build/deps is missing: run script/bootstrap first)
 endif
 
-.PHONY: all test-binary crash-tools check clean FORCE
+.PHONY: all test-binary crash-tools bench-tools check clean FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 all: $(B)/sargam
 test-binary: $(B)/sargam-test
+bench-tools: $(B)/bench/load
 crash-tools: $(B)/crash/recorder.so $(B)/crash/replay $(B)/crash/steps
 check: $(OBJ)
 clean:
@@ -92,6 +93,10 @@ $(B)/crash/replay: tests/crash/replay.c tests/crash/record.h
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu17 -O2 -g $(WARN) -D_GNU_SOURCE -o $@ $<
 $(B)/crash/steps: tests/crash/steps.c $(B)/libsargam.a
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libsargam.a $(LDLIBS)
+
+$(B)/bench/load: tests/bench/load.c $(B)/libsargam.a
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libsargam.a $(LDLIBS)
 

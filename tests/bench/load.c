@@ -1,0 +1,307 @@
+/* load - clients that ask a Pub/Sub REST service as fast as it answers, for tests/bench/serve.sh.
+ *
+ * usage: load PORT publish BATCH CLIENTS SECONDS   to projects/sargam/topics/load, messages of 100 bytes
+ *        load PORT drain BATCH CLIENTS             pull and acknowledge projects/sargam/subscriptions/load until it is empty
+ *        load PORT get CLIENTS SECONDS             GET projects/sargam/topics/load
+ *        load PORT idle COUNT                      so many connections, one request each, held until standard input ends
+ *        load FILE disk SECONDS                    append 100 bytes and fdatasync, one after the other
+ *
+ * Prints one line: items a second (messages or requests), then p50 and p99 of a request in ms; "idle" says "ready".  A client is a
+ * thread with a connection of its own; any answer but 200 ends the program with 1. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define REPLY_BYTES_MAX ((size_t) 32 << 20)
+#define REQUEST_BYTES_MAX ((size_t) 16 << 20)
+#define SAMPLES_MAX 200000 /* of a client */
+#define DATA "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+#define BASE "/v1/projects/sargam/"
+
+struct client {
+	int fd;
+	struct buf reply;
+	int64_t items, samples;
+	int64_t *took_ns;
+};
+struct load {
+	int port, batch;
+	const char *what;
+	int64_t until_ns;
+	struct client *client;
+};
+
+static int64_t now_ns(void)
+{
+	return clock_mono_ns(clock_system());
+}
+
+static int connect_to(int port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t) port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *) &at, sizeof at) != 0) {
+		(void) fprintf(stderr, "load: port %d: %s\n", port, strerror(errno));
+		exit(1);
+	}
+	(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	return fd;
+}
+
+static bool send_all(int fd, struct slice bytes)
+{
+	while (bytes.len) {
+		ssize_t n = send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+		if (n <= 0)
+			return false;
+		bytes = slice_sub(bytes, (size_t) n, bytes.len - (size_t) n);
+	}
+	return true;
+}
+
+/* Where the body begins and how long it is, once the head is there. */
+static bool read_head(struct slice got, size_t *out_body, size_t *out_length)
+{
+	static const char name[] = "\r\ncontent-length:";
+	size_t end = slice_find_str(got, SLICE("\r\n\r\n"));
+	int64_t length = 0;
+	if (end == SIZE_MAX)
+		return false;
+	for (size_t at = 0; at + sizeof name < end; at++)
+		if (strncasecmp(got.ptr + at, name, sizeof name - 1) == 0) {
+			struct slice value = slice_sub(got, at + sizeof name - 1, got.len - at - sizeof name + 1);
+			if (!slice_to_int(slice_trim(slice_sub(value, 0, slice_find(value, '\r', 0))), &length))
+				return false;
+		}
+	*out_body = end + 4;
+	*out_length = (size_t) length;
+	return true;
+}
+
+/* The body of a 200; else it says what came and fails. */
+static enum rc read_reply(struct client *c, struct slice *out, struct err *err)
+{
+	size_t body = 0, length = 0;
+	bool headed = false;
+	buf_reset(&c->reply);
+	while (!headed || c->reply.len < body + length) {
+		char *at = buf_reserve(&c->reply, 65536);
+		ssize_t n = at ? recv(c->fd, at, 65536, 0) : -1;
+		if (n <= 0)
+			return err_set(err, RC_FATAL, "the connection ended");
+		c->reply.len += (size_t) n;
+		headed = headed || read_head(buf_slice(&c->reply), &body, &length);
+	}
+	*out = slice_sub(buf_slice(&c->reply), body, length);
+	if (strncmp(c->reply.ptr + 9, "200", 3) != 0)
+		return err_set(err, RC_FATAL, "%.12s: %.*s", c->reply.ptr, (int) (out->len < 300 ? out->len : 300), out->ptr);
+	return RC_OK;
+}
+
+static enum rc ask(struct client *c, const char *method, const char *path, struct slice body, struct slice *out, struct err *err)
+{
+	char head[300];
+	int64_t begin_ns = now_ns();
+	(void) snprintf(head, sizeof head, "%s " BASE "%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+	                method, path, body.len);
+	if (!send_all(c->fd, slice_of(head)) || !send_all(c->fd, body))
+		return err_set(err, RC_FATAL, "the connection ended");
+	TRY(read_reply(c, out, err));
+	if (c->samples < SAMPLES_MAX)
+		c->took_ns[c->samples++] = now_ns() - begin_ns;
+	return RC_OK;
+}
+
+static enum rc publish(struct load *l, struct client *c, struct err *err)
+{
+	CLEANUP(buf_done) struct buf body = buf_new(REQUEST_BYTES_MAX);
+	struct slice got;
+	buf_adds(&body, "{\"messages\":[");
+	for (int i = 0; i < l->batch; i++)
+		buf_addf(&body, "%s{\"data\":\"" DATA "\"}", i ? "," : "");
+	buf_adds(&body, "]}");
+	for (; now_ns() < l->until_ns; c->items += l->batch)
+		TRY(ask(c, "POST", "topics/load:publish", buf_slice(&body), &got, err));
+	return RC_OK;
+}
+
+/* The ids as they stand in the answer, strings of JSON; their number. */
+static int collect_ack_ids(struct slice got, struct buf *out)
+{
+	int count = 0;
+	const struct slice mark = SLICE("\"ackId\"");
+	buf_reset(out);
+	buf_adds(out, "{\"ackIds\":[");
+	for (size_t at; (at = slice_find_str(got, mark)) != SIZE_MAX; count++) {
+		size_t from = slice_find(got, '"', at + mark.len), to = slice_find(got, '"', from + 1);
+		buf_adds(out, count ? "," : "");
+		buf_add(out, slice_sub(got, from, to + 1 - from));
+		got = slice_sub(got, to, got.len - to);
+	}
+	buf_adds(out, "]}");
+	return count;
+}
+
+static enum rc drain(struct load *l, struct client *c, struct err *err)
+{
+	CLEANUP(buf_done) struct buf ids = buf_new(REQUEST_BYTES_MAX);
+	char pull[100];
+	struct slice got;
+	(void) snprintf(pull, sizeof pull, "{\"maxMessages\":%d,\"returnImmediately\":true}", l->batch);
+	for (;;) {
+		TRY(ask(c, "POST", "subscriptions/load:pull", slice_of(pull), &got, err));
+		int count = collect_ack_ids(got, &ids);
+		if (!count)
+			return RC_OK;
+		TRY(ask(c, "POST", "subscriptions/load:acknowledge", buf_slice(&ids), &got, err));
+		c->items += count;
+	}
+}
+
+static enum rc get(struct load *l, struct client *c, struct err *err)
+{
+	struct slice got;
+	for (; now_ns() < l->until_ns; c->items++)
+		TRY(ask(c, "GET", "topics/load", SLICE(""), &got, err));
+	return RC_OK;
+}
+
+static enum rc run_client(void *ctx, size_t i, struct err *err)
+{
+	struct load *l = ctx;
+	struct client *c = &l->client[i];
+	if (strcmp(l->what, "publish") == 0)
+		return publish(l, c, err);
+	return strcmp(l->what, "drain") == 0 ? drain(l, c, err) : get(l, c, err);
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
+	return (x > y) - (x < y);
+}
+
+static void print_figures(int64_t items, int64_t took_ns, int64_t *sample, size_t count)
+{
+	qsort(sample, count, sizeof *sample, compare);
+	(void) printf("%.0f %.2f %.2f\n", (double) items * 1e9 / (double) took_ns, count ? (double) sample[count / 2] / 1e6 : 0,
+	              count ? (double) sample[count * 99 / 100] / 1e6 : 0);
+}
+
+static int run(struct load *l, size_t clients, int seconds)
+{
+	CLEANUP(mem_freep) int64_t *all = mem_alloc_array(clients * SAMPLES_MAX, sizeof *all);
+	struct err err = { 0 };
+	int64_t items = 0;
+	size_t count = 0;
+	l->client = mem_alloc_array(clients, sizeof *l->client);
+	for (size_t i = 0; i < clients; i++)
+		l->client[i] = (struct client){ .fd = connect_to(l->port),
+			                         .reply = buf_new(REPLY_BYTES_MAX),
+			                         .took_ns = mem_alloc_array(SAMPLES_MAX, sizeof(int64_t)) };
+	int64_t begin_ns = now_ns();
+	l->until_ns = begin_ns + seconds * INT64_C(1000000000);
+	if (thread_each(clients, (int) clients, run_client, l, &err) != RC_OK) {
+		(void) fprintf(stderr, "load: %s: %s\n", l->what, err.msg);
+		return 1;
+	}
+	int64_t took_ns = now_ns() - begin_ns;
+	for (size_t i = 0; i < clients; i++) {
+		struct client *c = &l->client[i];
+		memcpy(all + count, c->took_ns, (size_t) c->samples * sizeof *all);
+		count += (size_t) c->samples;
+		items += c->items;
+		buf_done(&c->reply);
+		mem_free(c->took_ns);
+		(void) close(c->fd);
+	}
+	mem_free(l->client);
+	print_figures(items, took_ns, all, count);
+	return 0;
+}
+
+static int idle(int port, int count)
+{
+	struct rlimit files;
+	struct err err = { 0 };
+	struct slice got;
+	(void) getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	(void) setrlimit(RLIMIT_NOFILE, &files);
+	struct client c = { .reply = buf_new(REPLY_BYTES_MAX), .took_ns = mem_alloc_array(SAMPLES_MAX, sizeof(int64_t)) };
+	for (int i = 0; i < count; i++) {
+		c.fd = connect_to(port);
+		if (ask(&c, "GET", "topics/load", SLICE(""), &got, &err) != RC_OK) {
+			(void) fprintf(stderr, "load: connection %d: %s\n", i, err.msg);
+			return 1;
+		}
+	}
+	(void) puts("ready");
+	(void) fflush(stdout);
+	while (getchar() != EOF)
+		;
+	return 0;
+}
+
+static int disk(const char *path, int seconds)
+{
+	static char record[100];
+	int64_t *sample = mem_alloc_array(SAMPLES_MAX, sizeof *sample), begin_ns = now_ns();
+	size_t count = 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	while (count < SAMPLES_MAX && now_ns() - begin_ns < seconds * INT64_C(1000000000)) {
+		int64_t from_ns = now_ns();
+		if (write(fd, record, sizeof record) != (ssize_t) sizeof record || fdatasync(fd) != 0) {
+			(void) fprintf(stderr, "load: %s: %s\n", path, strerror(errno));
+			return 1;
+		}
+		sample[count++] = now_ns() - from_ns;
+	}
+	(void) close(fd);
+	print_figures((int64_t) count, now_ns() - begin_ns, sample, count);
+	mem_free(sample);
+	return 0;
+}
+
+static int number(int argc, char **argv, int i)
+{
+	int64_t n = 0;
+	if (i >= argc || !slice_to_int(slice_of(argv[i]), &n) || n < 0 || n > 100000) {
+		(void) fprintf(stderr, "load: argument %d: want a number from 0 to 100000\n", i);
+		exit(2);
+	}
+	return (int) n;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 2 ? argv[2] : "";
+	struct load l = { .what = what };
+	if (strcmp(what, "disk") == 0)
+		return disk(argv[1], number(argc, argv, 3));
+	l.port = number(argc, argv, 1);
+	if (strcmp(what, "idle") == 0)
+		return idle(l.port, number(argc, argv, 3));
+	if (strcmp(what, "get") == 0)
+		return run(&l, (size_t) number(argc, argv, 3), number(argc, argv, 4));
+	l.batch = number(argc, argv, 3);
+	if (strcmp(what, "publish") == 0)
+		return run(&l, (size_t) number(argc, argv, 4), number(argc, argv, 5));
+	if (strcmp(what, "drain") == 0)
+		return run(&l, (size_t) number(argc, argv, 4), 0);
+	(void) fprintf(stderr, "load: publish, drain, get, idle or disk\n");
+	return 2;
+}
