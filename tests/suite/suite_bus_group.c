@@ -134,7 +134,7 @@ static void is_what_was_published(struct fixture *f, const struct publisher *p)
 		for (size_t n = 0; n < count; n++, total++) {
 			struct slice data = d[n].message.data;
 			size_t dot = slice_find(data, '.', 0);
-			int64_t i, k, id;
+			int64_t i = 0, k = 0, id = 0;
 			assert_true(slice_to_int(slice_sub(data, 0, dot), &i) && slice_to_int(slice_sub(data, dot + 1, data.len - dot - 1), &k));
 			assert_true(slice_to_int(d[n].message.id, &id) && id == p->id[i][k] && !seen[i][k]);
 			seen[i][k] = true;
@@ -204,7 +204,7 @@ static enum rc publish_large(void *ctx, size_t i, struct err *err)
 	struct publisher *p = ctx;
 	CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
 	struct bus_message m[LARGE];
-	int64_t before = 0, id;
+	int64_t before = 0, id = 0;
 	for (size_t k = 0; k < LARGE; k++)
 		m[k] = (struct bus_message){ .data = arena_printf(&arena, "%zu.%zu", i, k) };
 	while (i > 0 && atomic_load(&p->spy->publishes) == 0)

@@ -169,7 +169,7 @@ static void a_hundred_pulls_wait_and_each_gets_one(void **unused UNUSED)
 	int64_t begin_ms = now_ms();
 	publish(&f, f.bus, PULLS);
 	for (int i = 0; i < PULLS; i++) {
-		int64_t id;
+		int64_t id = 0;
 		assert_true(slice_to_int(finish_pull(&f, fd[i]), &id) && id >= 1 && id <= PULLS && !seen[id]);
 		seen[id] = true;
 	}
