@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define CLOSE_WAIT_MS 5000
+#define LAST_WAIT_MS 1000
 #define WAIT_PIECE_MS 20
 #define DISCARD_BYTES_MAX ((size_t) 1 << 20) /* of a body over a limit, so that the client hears of it */
 #define READER_BLOCK_BYTES 65536
@@ -368,15 +369,21 @@ void server_stop(struct server *s)
 	pool_stop_parking(s);
 }
 
+static void let_answers_end(struct server *s, int wait_ms)
+{
+	for (int waited_ms = 0; atomic_load(&s->busy) > 0 && waited_ms < wait_ms; waited_ms += WAIT_PIECE_MS)
+		clock_sleep_ms(clock_system(), WAIT_PIECE_MS);
+}
+
 void server_close(struct server *s)
 {
 	if (!s)
 		return;
 	int wait_ms = s->options.close_wait_ms ? s->options.close_wait_ms : CLOSE_WAIT_MS;
 	server_stop(s);
-	for (int waited_ms = 0; atomic_load(&s->busy) > 0 && waited_ms < wait_ms; waited_ms += WAIT_PIECE_MS)
-		clock_sleep_ms(clock_system(), WAIT_PIECE_MS);
+	let_answers_end(s, wait_ms);
 	pool_end(s);
+	let_answers_end(s, s->options.workers ? LAST_WAIT_MS : 0); /* those that came with the end of the pool */
 	MHD_stop_daemon(s->daemon);
 	pool_done(s);
 	if (s->quiet_fd >= 0)
