@@ -1,6 +1,6 @@
 /* Decorator for many threads.  Whoever comes while the bus is busy waits in a queue; the first of them then does what all who want
  * the same (publish to the same topic, acknowledge on the same subscription) want, in one call: one transaction, one fsync. */
-#include "bus/bus.h"
+#include "bus/bus_admin.h"
 
 #include "base/mem.h"
 
@@ -214,39 +214,14 @@ static enum rc group_ack(struct bus *b, const char *sub, const struct slice *ack
 	})
 #define INNER(b) (self(b)->inner)
 
-static enum rc group_create_topic(struct bus *b, const char *topic, struct err *err)
+static enum rc group_create_topic(struct bus *b, const struct bus_topic *topic, struct err *err)
 {
-	return ALONE(b, bus_create_topic(INNER(b), topic, err));
+	return ALONE(b, bus_make_topic(INNER(b), topic, err));
 }
 
 static enum rc group_create_subscription(struct bus *b, const struct bus_subscription *sub, struct err *err)
 {
 	return ALONE(b, bus_create_subscription(INNER(b), sub, err));
-}
-
-static enum rc group_topics(struct bus *b, struct arena *arena, struct bus_names *out, struct err *err)
-{
-	return ALONE(b, bus_topics(INNER(b), arena, out, err));
-}
-
-static enum rc group_subscriptions(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out, struct err *err)
-{
-	return ALONE(b, bus_subscriptions(INNER(b), topic, arena, out, err));
-}
-
-static enum rc group_subscription(struct bus *b, const char *sub, struct arena *arena, struct bus_subscription *out, struct err *err)
-{
-	return ALONE(b, bus_subscription(INNER(b), sub, arena, out, err));
-}
-
-static enum rc group_delete_topic(struct bus *b, const char *topic, struct err *err)
-{
-	return ALONE(b, bus_delete_topic(INNER(b), topic, err));
-}
-
-static enum rc group_delete_subscription(struct bus *b, const char *sub, struct err *err)
-{
-	return ALONE(b, bus_delete_subscription(INNER(b), sub, err));
 }
 
 static enum rc group_pull(struct bus *b, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
@@ -276,23 +251,112 @@ static void group_close(struct bus *b)
 	mem_free(g);
 }
 
+static enum rc group_topics(struct bus *b, struct arena *arena, struct bus_names *out, struct err *err)
+{
+	return ALONE(b, bus_topics(INNER(b), arena, out, err));
+}
+
+static enum rc group_topic(struct bus *b, const char *topic, struct arena *arena, struct bus_topic *out, struct err *err)
+{
+	return ALONE(b, bus_topic(INNER(b), topic, arena, out, err));
+}
+
+static enum rc group_update_topic(struct bus *b, const struct bus_topic *topic, struct err *err)
+{
+	return ALONE(b, bus_update_topic(INNER(b), topic, err));
+}
+
+static enum rc group_delete_topic(struct bus *b, const char *topic, struct err *err)
+{
+	return ALONE(b, bus_delete_topic(INNER(b), topic, err));
+}
+
+static enum rc group_subscriptions(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out, struct err *err)
+{
+	return ALONE(b, bus_subscriptions(INNER(b), topic, arena, out, err));
+}
+
+static enum rc group_subscription(struct bus *b, const char *sub, struct arena *arena, struct bus_subscription *out, struct err *err)
+{
+	return ALONE(b, bus_subscription(INNER(b), sub, arena, out, err));
+}
+
+static enum rc group_delete_subscription(struct bus *b, const char *sub, struct err *err)
+{
+	return ALONE(b, bus_delete_subscription(INNER(b), sub, err));
+}
+
+static enum rc group_detach(struct bus *b, const char *sub, struct err *err)
+{
+	return ALONE(b, bus_detach(INNER(b), sub, err));
+}
+
+static enum rc group_snapshots(struct bus *b, const char *topic, struct arena *arena, struct bus_names *out, struct err *err)
+{
+	return ALONE(b, bus_snapshots(INNER(b), topic, arena, out, err));
+}
+
+static enum rc group_snapshot(struct bus *b, const char *name, struct arena *arena, struct bus_snapshot *out, struct err *err)
+{
+	return ALONE(b, bus_snapshot(INNER(b), name, arena, out, err));
+}
+
+static enum rc group_create_snapshot(struct bus *b, const char *name, const char *sub, const char *labels, struct err *err)
+{
+	return ALONE(b, bus_create_snapshot(INNER(b), name, sub, labels, err));
+}
+
+static enum rc group_update_snapshot(struct bus *b, const struct bus_snapshot *snapshot, struct err *err)
+{
+	return ALONE(b, bus_update_snapshot(INNER(b), snapshot, err));
+}
+
+static enum rc group_delete_snapshot(struct bus *b, const char *name, struct err *err)
+{
+	return ALONE(b, bus_delete_snapshot(INNER(b), name, err));
+}
+
+static enum rc group_seek_time(struct bus *b, const char *sub, int64_t time_ms, struct err *err)
+{
+	return ALONE(b, bus_seek_time(INNER(b), sub, time_ms, err));
+}
+
+static enum rc group_seek_snapshot(struct bus *b, const char *sub, const char *snapshot, struct err *err)
+{
+	return ALONE(b, bus_seek_snapshot(INNER(b), sub, snapshot, err));
+}
+
+static const struct bus_admin_ops admin = {
+	.topics = group_topics,
+	.topic = group_topic,
+	.update_topic = group_update_topic,
+	.delete_topic = group_delete_topic,
+	.subscriptions = group_subscriptions,
+	.subscription = group_subscription,
+	.delete_subscription = group_delete_subscription,
+	.detach = group_detach,
+	.snapshots = group_snapshots,
+	.snapshot = group_snapshot,
+	.create_snapshot = group_create_snapshot,
+	.update_snapshot = group_update_snapshot,
+	.delete_snapshot = group_delete_snapshot,
+	.seek_time = group_seek_time,
+	.seek_snapshot = group_seek_snapshot,
+};
+
 struct bus *bus_group_open(struct bus *inner)
 {
 	static const struct bus_ops ops = {
 		.name = "group",
 		.create_topic = group_create_topic,
 		.create_subscription = group_create_subscription,
-		.topics = group_topics,
-		.subscriptions = group_subscriptions,
-		.subscription = group_subscription,
-		.delete_topic = group_delete_topic,
-		.delete_subscription = group_delete_subscription,
 		.publish = group_publish,
 		.pull = group_pull,
 		.ack = group_ack,
 		.modify_deadline = group_modify_deadline,
 		.stats = group_stats,
 		.close = group_close,
+		.admin = &admin,
 	};
 	struct bus_group *g = mem_alloc(sizeof *g);
 	*g = (struct bus_group){ .base.ops = &ops,

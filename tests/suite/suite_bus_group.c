@@ -36,9 +36,9 @@ static void hold(struct spy *s)
 	clock_sleep_ms(clock_system(), 100); /* the last of them is on its way into the queue */
 }
 
-static enum rc spy_create_topic(struct bus *b, const char *topic, struct err *err)
+static enum rc spy_create_topic(struct bus *b, const struct bus_topic *topic, struct err *err)
 {
-	return bus_create_topic(spy_of(b)->inner, topic, err);
+	return bus_make_topic(spy_of(b)->inner, topic, err);
 }
 
 static enum rc spy_create_subscription(struct bus *b, const struct bus_subscription *sub, struct err *err)

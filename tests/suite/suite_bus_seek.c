@@ -304,5 +304,6 @@ static const struct CMUnitTest tests[] = {
 	EACH_TEST(ON_BUS, sqlite)
 	EACH_TEST(ON_BUS, mem)
 	EACH_TEST(ON_BUS, fault)
+	EACH_TEST(ON_BUS, group)
 };
 TEST_SUITE(bus_seek, tests);
