@@ -143,6 +143,8 @@ int main(int argc, char **argv)
 		return test_world_dump(argc - 2, argv + 2);
 	if (argc == 2 && strcmp(argv[1], "--time-probe") == 0)
 		return test_time_probe();
+	if (argc == 2 && strcmp(argv[1], "--filter-match") == 0)
+		return test_filter_match();
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	for (int i = 1; i < argc; i++) {

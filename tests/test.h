@@ -58,4 +58,7 @@ int test_world_dump(int argc, char **argv);
 /* tests/tools/time_probe.c: `sargam-test --time-probe`, the process's exit status. */
 int test_time_probe(void);
 
+/* tests/tools/filter_match.c: `sargam-test --filter-match` answers standard input, the process's exit status. */
+int test_filter_match(void);
+
 #endif
