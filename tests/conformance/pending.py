@@ -56,8 +56,6 @@ PENDING = {
     "snapshot: a seek back to it acknowledges nothing that waits": "seek and snapshots",
     "snapshot: deleted, it can no longer be sought": "seek and snapshots",
     # found by these checks
-    "subscription: its topic deleted, it says _deleted-topic_ and keeps what it has": "says _deleted_topic_",
-    "subscription: a new topic of the old name is another topic": "says _deleted_topic_",
     "subscription: defaults: a deadline of 10 s, retention of 7 days, pulled": "tells no retention",
     "dead letter: after five attempts, with where it comes from": "CloudPubSubDeadLetterSourceSubscriptionProject is missing",
     "list: a page token of nobody's is refused": "takes any text",
