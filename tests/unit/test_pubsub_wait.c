@@ -57,8 +57,9 @@ static void counted_close(struct bus *b)
 	bus_close(self(b)->inner);
 }
 
+static const struct bus_admin_ops counted_admin = { .subscription = counted_subscription };
 static const struct bus_ops counted_ops = {
-	.name = "counted", .subscription = counted_subscription, .publish = counted_publish, .pull = counted_pull, .close = counted_close,
+	.name = "counted", .admin = &counted_admin, .publish = counted_publish, .pull = counted_pull, .close = counted_close,
 };
 
 static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
