@@ -19,7 +19,7 @@ static struct {
 	pthread_mutex_t lock;
 } logger = { .least = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static _Thread_local char run_context[64], playlist_context[64];
+static _Thread_local struct log_context context;
 
 void log_init(enum log_format format, enum log_level least, struct clock *clock)
 {
@@ -33,10 +33,35 @@ void log_set_before(void (*fn)(void))
 	logger.before = fn;
 }
 
-void log_context(const char *run_id, const char *playlist_id)
+static void copy_part(char *out, size_t size, struct slice part)
 {
-	(void) snprintf(run_context, sizeof run_context, "%s", run_id ? run_id : "");
-	(void) snprintf(playlist_context, sizeof playlist_context, "%s", playlist_id ? playlist_id : "");
+	if (!part.ptr)
+		return;
+	size_t len = part.len < size - 1 ? part.len : size - 1;
+	memcpy(out, part.ptr, len);
+	out[len] = '\0';
+}
+
+struct log_context log_context(struct slice run_id, struct slice playlist_id, struct slice message_id)
+{
+	struct log_context before = context;
+	copy_part(context.run, sizeof context.run, run_id);
+	copy_part(context.playlist, sizeof context.playlist, playlist_id);
+	copy_part(context.message, sizeof context.message, message_id);
+	return before;
+}
+
+void log_restorep(struct log_context *before)
+{
+	context = *before;
+}
+
+static void write_part(struct buf *line, const char *name, const char *part)
+{
+	if (!part[0])
+		return;
+	buf_addf(line, ",\"%s\":", name);
+	json_write_string(slice_of(part), line);
 }
 
 static void write_json(struct buf *line, const char *level, const char *area, struct slice text)
@@ -45,14 +70,9 @@ static void write_json(struct buf *line, const char *level, const char *area, st
 	struct time_text now = time_rfc3339(clock_now_ms(clock) / 1000);
 	buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"message\":", now.s, level, area);
 	json_write_string(text, line);
-	if (run_context[0]) {
-		buf_adds(line, ",\"run\":");
-		json_write_string(slice_of(run_context), line);
-	}
-	if (playlist_context[0]) {
-		buf_adds(line, ",\"playlist\":");
-		json_write_string(slice_of(playlist_context), line);
-	}
+	write_part(line, "run", context.run);
+	write_part(line, "playlist", context.playlist);
+	write_part(line, "message_id", context.message);
 	buf_adds(line, "}\n");
 }
 

@@ -12,8 +12,14 @@ enum log_format { LOG_TEXT, LOG_JSON };
 struct clock;
 /* Once, before threads start; until then: text, LOG_INFO, the system's clock. */
 void log_init(enum log_format format, enum log_level least, struct clock *clock);
-/* What every later line of this thread carries; NULL or "" removes it.  Copied. */
-void log_context(const char *run_id, const char *playlist_id);
+/* What every later line of this thread carries (JSON only; the text names its object itself). */
+struct log_context {
+	char run[64], playlist[136], message[64];
+};
+/* SLICE_NULL leaves a part as it is, an empty one removes it; bytes are copied, what is too long is cut.  Hands back what was:
+ * `CLEANUP(log_restorep) UNUSED struct log_context before = log_context(…)` says it for a block.  thread_each() hands it on. */
+struct log_context log_context(struct slice run_id, struct slice playlist_id, struct slice message_id);
+void log_restorep(struct log_context *before);
 /* `area` is the module ("ingest"), "" for the program as a whole; the text names the object. */
 PRINTF(3, 4) void log_line(enum log_level level, const char *area, const char *fmt, ...);
 

@@ -1,5 +1,6 @@
 #include "base/thread.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <sched.h>
@@ -11,6 +12,7 @@ struct job {
 	size_t count, next;
 	enum rc rc;
 	struct err err;
+	struct log_context context; /* of the caller */
 	pthread_mutex_t lock;
 };
 
@@ -28,6 +30,7 @@ static void *work(void *arg)
 {
 	struct job *job = arg;
 	size_t i;
+	log_restorep(&job->context);
 	while (take(job, &i)) {
 		struct err err = { 0 };
 		enum rc rc = job->fn(job->ctx, i, &err);
@@ -46,7 +49,8 @@ static void *work(void *arg)
 enum rc thread_each(size_t count, int threads, enum rc (*fn)(void *ctx, size_t i, struct err *err), void *ctx,
                     struct err *err)
 {
-	struct job job = { .fn = fn, .ctx = ctx, .count = count, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct job job = { .fn = fn, .ctx = ctx, .count = count,
+	                   .context = log_context(SLICE_NULL, SLICE_NULL, SLICE_NULL), .lock = PTHREAD_MUTEX_INITIALIZER };
 	size_t helpers = threads > 1 ? (size_t) threads - 1 : 0;
 	if (helpers >= count)
 		helpers = count ? count - 1 : 0;

@@ -170,6 +170,7 @@ static enum rc read_snapshots(struct build *b, const struct want *w, struct bron
 {
 	for (size_t i = 0; i < w->count; i++) {
 		const struct raw_snapshot *s = w->snapshot[i];
+		CLEANUP(log_restorep) UNUSED struct log_context before = log_context(SLICE_NULL, s->playlist_id, SLICE_NULL);
 		if (b->o->stop && *b->o->stop)
 			return err_set(err, RC_RETRY, "stopped: run the command again to go on");
 		const struct snapshot_limits limits = {

@@ -103,7 +103,7 @@ enum rc run_carry_out(struct build *b, struct runlog *log, struct plan *plan, co
 {
 	const struct config *c = app_config(b->app);
 	(void) snprintf(b->run_id, sizeof b->run_id, "%s", id->s);
-	log_context(id->s, NULL);
+	CLEANUP(log_restorep) UNUSED struct log_context before = log_context(slice_of(id->s), SLICE_NULL, SLICE_NULL);
 	const struct runner runner = {
 		.plan = plan,
 		.log = log,

@@ -422,6 +422,7 @@ enum rc pipeline_stage(struct pipeline *p, enum stage stage, struct stage_result
 #undef X
 	};
 	assert(stage < STAGE_COUNT);
+	CLEANUP(log_restorep) UNUSED struct log_context before = log_context(slice_of(p->o->run_id), SLICE_NULL, SLICE_NULL);
 	*out = (struct stage_result){ 0 };
 	p->at = stage;
 	return fn[stage](p, out, err);

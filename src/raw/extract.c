@@ -423,6 +423,7 @@ enum rc extract_run(const struct extract_options *o, struct extract_result *out,
 	for (size_t i = 0; i < ids.count; i++) {
 		struct slice id = ids.id[i];
 		struct err why = { 0 };
+		CLEANUP(log_restorep) UNUSED struct log_context before = log_context(SLICE_NULL, id, SLICE_NULL);
 		bool stopped = o->stop && *o->stop;
 		enum rc rc = stopped              ? err_set(&why, RC_RETRY, "stopped: run the command again to go on")
 		             : !playlist_id_ok(id) ? err_set(&why, RC_REJECT, "'%.*s' is no playlist id", SLICE_FMT(id))

@@ -125,9 +125,23 @@ static bool ours(struct slice type)
 	return slice_is(type, "playlist_page") || slice_is(type, "playlist") || slice_is(type, "snapshot_complete");
 }
 
+static struct slice run_of(const struct ingest_options *o, const struct bus_message *m)
+{
+	struct slice named = bus_attr_get(m, "run_id");
+	return named.ptr ? named : slice_of(o->run_id);
+}
+
+/* Lines about a message name it, the run that published it and its playlist. */
+static struct log_context log_message(const struct ingest_options *o, const struct bus_message *m)
+{
+	struct slice playlist_id = bus_attr_get(m, "playlist_id");
+	return log_context(run_of(o, m), playlist_id.ptr ? playlist_id : SLICE(""), m->id);
+}
+
 enum rc ingest_effect(const struct ingest_options *o, const struct bus_message *m, struct arena *arena,
                       struct state_receipt *out_receipt, struct ingest_result *out, struct err *err)
 {
+	CLEANUP(log_restorep) UNUSED struct log_context before = log_message(o, m);
 	out->received++;
 	*out_receipt = (struct state_receipt){ 0 };
 	metric_add(METRIC_messages_received, 1);
@@ -153,7 +167,7 @@ enum rc ingest_effect(const struct ingest_options *o, const struct bus_message *
 	}
 	*out_receipt = (struct state_receipt){
 		.message_id = m->id,
-		.run_id = bus_attr_get(m, "run_id").ptr ? bus_attr_get(m, "run_id") : slice_of(o->run_id),
+		.run_id = run_of(o, m),
 		.playlist_id = p.playlist_id,
 		.snapshot_at = p.snapshot_at,
 		.kind = p.type,
@@ -282,6 +296,7 @@ static enum rc drain_dead(const struct ingest_options *o, struct ingest_result *
 			return RC_OK;
 		struct slice ack_id[PULL_MESSAGES];
 		for (size_t i = 0; i < count; i++) {
+			CLEANUP(log_restorep) UNUSED struct log_context before = log_message(o, &d[i].message);
 			TRY(quarantine(o, &d[i].message, "undeliverable", "the bus gave up after delivery_attempts_max attempts", out,
 			               err));
 			ack_id[i] = d[i].ack_id;
