@@ -23,6 +23,11 @@
 	X(task_attempts_max,       4,               1,       100,          "attempts", "tries of one task in a run before it is dead")                          \
 	X(lock_wait_s,             600,             0,       86400,        "s",       "how long to wait for another build on the same home")                    \
 	X(incomplete_after_h,      24,              1,       8760,         "h",       "a snapshot that misses pages for this long is listed by dead list")      \
+	X(stale_after_h,           36,              0,       8760,        "h",       "tell when a watched playlist has had no snapshot for this long; 0 = never")  \
+	X(webhook_timeout_s,       10,              1,       60,          "s",       "an answer of the webhook that takes longer is given up")                  \
+	X(webhook_waiting_max,     100,             1,       1000,        "events",  "more events than this do not wait for the webhook: the oldest is dropped")  \
+	X(webhook_keep_h,          24,              1,       168,         "h",       "an event the webhook has not taken for this long is dropped")              \
+	X(disk_free_min_mb,        64,              0,       1048576,     "MB",      "with less room the service says it is not ready")                           \
 	X(spotify_gap_ms,          100,             0,       60000,         "ms",      "pause between two requests to Spotify")                                    \
 	X(spotify_timeout_s,       30,              1,       600,           "s",       "an answer of Spotify that takes longer is given up")                        \
 	X(spotify_attempts_max,    5,               1,       100,           "attempts", "tries of one request to Spotify that fails in passing")                   \
@@ -47,6 +52,7 @@
 	X(spotify_bodies,          "full",          "full = answers as they are; fields = only what the tables need")    \
 	X(spotify_api_url,         "https://api.spotify.com/v1", "the Web API, or a simulator of it")                    \
 	X(spotify_accounts_url,    "https://accounts.spotify.com", "the accounts service, or a simulator of it")         \
+	X(webhook_url,             "",              "where failures, recoveries and stale playlists are told: https://… (or http:// on loopback)") \
 	X(drift_policy,            "",              "what a drifting field means: track.name=fail,track.popularity=warn,*=warn (* are the others; warn when not said)") \
 	X(schedule,                "@daily",        "when `sargam serve` runs the pipeline: a cron expression such as 30 6 * * * or @hourly (empty = never)") \
 	X(schedule_time_zone,      "UTC",           "whose clock the schedule goes by: UTC, +05:30, or a name such as Asia/Kolkata") \
