@@ -6,7 +6,7 @@
 	X(query) X(chart) X(lineage) X(dag) X(dead) X(rebuild) \
 	X(login) \
 	X(playlists) \
-	X(serve) \
+	X(serve) X(status) \
 	X(simulate) \
 	X(drift) \
 	X(doctor) \
