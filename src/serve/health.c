@@ -24,8 +24,9 @@ struct health {
 	struct health_options o;
 	char *home;
 	struct lookout *lookout;
-	pthread_mutex_t lock; /* of `result` */
-	struct result result[CHECK_COUNT];
+	pthread_mutex_t lock; /* of both */
+	struct result now[CHECK_COUNT];  /* of the look under way */
+	struct result last[CHECK_COUNT]; /* of the last one that has ended */
 };
 
 /* --- the checks, on the lookout's thread -------------------------------------------------------------------- */
@@ -68,7 +69,7 @@ static void look(void *ctx)
 	struct health *h = ctx;
 	(void) pthread_mutex_lock(&h->lock);
 	for (size_t i = 0; i < CHECK_COUNT; i++)
-		h->result[i].has_ended = false;
+		h->now[i].has_ended = false;
 	(void) pthread_mutex_unlock(&h->lock);
 	for (size_t i = 0; i < CHECK_COUNT; i++) {
 		struct err err = { 0 };
@@ -78,9 +79,12 @@ static void look(void *ctx)
 			            .elapsed_us = (clock_mono_ns(clock_system()) - begin_ns) / 1000 };
 		(void) snprintf(r.why, sizeof r.why, "%.*s", (int) sizeof r.why - 1, rc == RC_OK ? "" : err.msg);
 		(void) pthread_mutex_lock(&h->lock);
-		h->result[i] = r;
+		h->now[i] = r;
 		(void) pthread_mutex_unlock(&h->lock);
 	}
+	(void) pthread_mutex_lock(&h->lock);
+	memcpy(h->last, h->now, sizeof h->last);
+	(void) pthread_mutex_unlock(&h->lock);
 }
 
 /* --- life --------------------------------------------------------------------------------------------------- */
@@ -122,9 +126,9 @@ static struct json *ready_json(struct health *h, bool *out_ready)
 	struct result result[CHECK_COUNT];
 	bool stopping = h->o.stop && *h->o.stop;
 	struct json *root = json_new_object(), *checks = json_new_array();
-	(void) lookout_ask(h->lookout, stopping ? 0 : WAIT_MS);
+	bool has_ended = lookout_ask(h->lookout, stopping ? 0 : WAIT_MS);
 	(void) pthread_mutex_lock(&h->lock);
-	memcpy(result, h->result, sizeof result);
+	memcpy(result, has_ended ? h->last : h->now, sizeof result); /* another look may have begun meanwhile */
 	(void) pthread_mutex_unlock(&h->lock);
 	*out_ready = !stopping;
 	json_append(checks, json_check("running", !stopping, stopping ? "the service is stopping" : ""));

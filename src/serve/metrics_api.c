@@ -16,16 +16,16 @@
 #define PAGE_BYTES_MAX ((size_t) 64 << 20)
 #define ARENA_BYTES ((size_t) 256 << 20)
 #define SHARE 20 /* of the time, one part in so many goes into looking */
-#define S INT64_C(1000000000) /* in nanoseconds */
+#define SECOND_NS INT64_C(1000000000)
 
 /* Parts of the page that are looked up: a name, and the pause between two looks. */
 #define PARTS(X)              \
-	X(disk, S)            \
-	X(runs, S)            \
-	X(bus, 15 * S)        \
-	X(playlists, 15 * S)  \
-	X(letters, 15 * S)    \
-	X(incomplete, 60 * S)
+	X(disk, SECOND_NS)            \
+	X(runs, SECOND_NS)            \
+	X(bus, 15 * SECOND_NS)        \
+	X(playlists, 15 * SECOND_NS)  \
+	X(letters, 15 * SECOND_NS)    \
+	X(incomplete, 60 * SECOND_NS)
 
 enum part_id {
 #define X(name, pause_ns) PART_##name,
@@ -289,8 +289,8 @@ static void add_jobs(const struct metrics_api *m, struct buf *out)
 
 static void add_parts(struct metrics_api *m, struct buf *out)
 {
-	int64_t now_ns = clock_mono_ns(clock_system());
 	(void) pthread_mutex_lock(&m->lock);
+	int64_t now_ns = clock_mono_ns(clock_system()); /* under the lock: no part is younger */
 	for (size_t i = 0; i < PART_COUNT; i++)
 		buf_add(out, buf_slice(&m->part[i].text));
 	metrics_told_head(METRIC_look_failed, out);

@@ -27,7 +27,7 @@ struct webhook {
 	struct lookout *lookout;
 	struct webhook_memory memory; /* of the lookout's thread, as all below */
 	bool unsaved, look_failed, save_failed;
-	bool closing; /* ends a request under way */
+	bool closing; /* ends a request under way; set by another thread */
 };
 
 /* --- the address -------------------------------------------------------------------------------------------- */
@@ -118,7 +118,6 @@ static void save(struct webhook *w)
 	if (rc != RC_OK && !w->save_failed)
 		log_warn(LOG, "%s; a restart may tell things twice", err.msg);
 	w->save_failed = w->unsaved = rc != RC_OK;
-	metric_set(METRIC_webhook_waiting, (int64_t) w->memory.event_count);
 }
 
 /* --- one step, on the lookout's thread ---------------------------------------------------------------------- */
@@ -187,12 +186,17 @@ static bool is_due(const struct webhook *w)
 	return left_ms <= 0 || left_ms > RETRY_MAX_MS;
 }
 
+static bool is_closing(const struct webhook *w)
+{
+	return __atomic_load_n(&w->closing, __ATOMIC_RELAXED);
+}
+
 static void send_waiting(struct webhook *w)
 {
-	while (w->memory.event_count && is_due(w) && !*(volatile bool *) &w->closing) {
+	while (w->memory.event_count && is_due(w) && !is_closing(w)) {
 		struct err err = { 0 };
 		enum rc rc = post(w, &err);
-		if (*(volatile bool *) &w->closing && rc != RC_OK) /* we broke it off: that is no try */
+		if (is_closing(w) && rc != RC_OK) /* we broke it off: that is no try */
 			return;
 		if (rc == RC_OK) {
 			webhook_taken(&w->memory);
@@ -215,6 +219,7 @@ static void look(void *ctx)
 	if (w->unsaved)
 		save(w);
 	send_waiting(w);
+	metric_set(METRIC_webhook_waiting, (int64_t) w->memory.event_count);
 }
 
 /* --- life --------------------------------------------------------------------------------------------------- */
@@ -253,7 +258,7 @@ void webhook_close(struct webhook *w)
 {
 	if (!w)
 		return;
-	*(volatile bool *) &w->closing = true;
+	__atomic_store_n(&w->closing, true, __ATOMIC_RELAXED);
 	lookout_close(w->lookout);
 	http_close(w->http);
 	webhook_memory_done(&w->memory);

@@ -3,12 +3,14 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "io/file.h"
 #include "io/process.h"
 #include "serve/lookout.h"
 #include "serve/presence.h"
 #include "test.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,6 +105,35 @@ static void a_service_that_works_is_alive_and_ready(void **state)
 	const struct server_request other = { .method = "GET", .path = "/readyz/", .target = "/readyz/", .arena = &f.arena };
 	struct server_reply reply = { .status = 200 };
 	assert_false(health_handle(f.health, &other, &reply));
+}
+
+static void *ask_often(void *arg)
+{
+	struct fixture *f = arg;
+	int *refused = mem_alloc(sizeof *refused);
+	for (int i = 0; i < 300; i++) {
+		CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
+		const struct server_request rq = { .method = "GET", .path = "/readyz", .target = "/readyz", .arena = &arena };
+		struct server_reply reply = { .status = 200 };
+		*refused += !health_handle(f->health, &rq, &reply) || reply.status != 200;
+	}
+	return refused;
+}
+
+static void many_who_ask_at_once_get_the_same_answer(void **state)
+{
+	(void) state;
+	FIXTURE(f);
+	pthread_t thread[4];
+	f.health = health_open(&f.o);
+	for (size_t i = 0; i < COUNT_OF(thread); i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, ask_often, &f), 0);
+	for (size_t i = 0; i < COUNT_OF(thread); i++) {
+		void *refused;
+		assert_int_equal(pthread_join(thread[i], &refused), 0);
+		assert_int_equal(*(int *) refused, 0);
+		mem_free(refused);
+	}
 }
 
 static void one_that_stops_is_alive_and_not_ready(void **state)
@@ -277,6 +308,7 @@ static void a_file_nobody_understands_steers_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_service_that_works_is_alive_and_ready),
+	cmocka_unit_test(many_who_ask_at_once_get_the_same_answer),
 	cmocka_unit_test(one_that_stops_is_alive_and_not_ready),
 	cmocka_unit_test(each_check_fails_by_itself),
 	cmocka_unit_test(a_home_that_has_gone_is_not_ready),

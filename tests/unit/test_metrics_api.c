@@ -12,6 +12,7 @@
 #include "serve/run_watch.h"
 #include "test.h"
 
+#include <pthread.h>
 #include <sys/wait.h>
 
 #define NOW_S INT64_C(1795446707) /* 2026-11-23T15:11:47Z */
@@ -349,6 +350,31 @@ static void the_bus_is_not_counted_for_every_page(void **state)
 	metrics_api_close(m);
 }
 
+static void *scrape_often(void *arg)
+{
+	for (int i = 0; i < 100; i++) {
+		CLEANUP(arena_done) struct arena arena = arena_new((size_t) 4 << 20);
+		(void) page_of(arg, "GET", 200, &arena);
+		metrics_request("pubsub", 200 + i % 3, i);
+	}
+	return NULL;
+}
+
+static void pages_may_be_asked_for_by_many_at_once(void **state)
+{
+	(void) state;
+	HOME(h);
+	fill(&h);
+	struct metrics_api *m = open_page(&h, one_job);
+	pthread_t thread[4];
+	for (size_t i = 0; i < COUNT_OF(thread); i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, scrape_often, m), 0);
+	for (size_t i = 0; i < COUNT_OF(thread); i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	(void) parsed(&h, page_of(m, "GET", 200, &h.arena), "");
+	metrics_api_close(m);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(freshness_is_the_newest_manifest_and_those_of_today),
 	cmocka_unit_test(the_watch_list_and_the_setting_are_watched),
@@ -358,5 +384,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_page_is_what_the_official_parser_reads),
 	cmocka_unit_test(a_part_that_fails_costs_only_itself),
 	cmocka_unit_test(the_bus_is_not_counted_for_every_page),
+	cmocka_unit_test(pages_may_be_asked_for_by_many_at_once),
 };
 TEST_SUITE(metrics_api, tests);

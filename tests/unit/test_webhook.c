@@ -313,6 +313,31 @@ static void receive(void *ctx, const struct server_request *rq, struct server_re
 	(void) pthread_mutex_unlock(&r->lock);
 }
 
+/* From now on it answers so. */
+static void answer_with(struct receiver *r, int status, int64_t delay_ms)
+{
+	(void) pthread_mutex_lock(&r->lock);
+	r->status = status;
+	r->delay_ms = delay_ms;
+	(void) pthread_mutex_unlock(&r->lock);
+}
+
+static int requests_of(struct receiver *r)
+{
+	(void) pthread_mutex_lock(&r->lock);
+	int requests = r->requests;
+	(void) pthread_mutex_unlock(&r->lock);
+	return requests;
+}
+
+static bool has_body(struct receiver *r, const char *part)
+{
+	(void) pthread_mutex_lock(&r->lock);
+	bool has = strstr(r->body, part) != NULL;
+	(void) pthread_mutex_unlock(&r->lock);
+	return has;
+}
+
 struct fixture {
 	char home[400], url[200], log[512];
 	int old_stderr;
@@ -387,7 +412,7 @@ static void end_run(struct fixture *f, enum run_state state, const char *error)
 static void step(struct fixture *f, int want_requests)
 {
 	assert_true(webhook_step(f->webhook, 20000));
-	assert_int_equal(f->receiver.requests, want_requests);
+	assert_int_equal(requests_of(&f->receiver), want_requests);
 }
 
 static const char *file_text(struct fixture *f, const char *path)
@@ -415,6 +440,7 @@ static void a_failure_arrives_once_as_json(void **state)
 	end_run(&f, RUN_FAILED, "extract: no");
 	step(&f, 1);
 	CLEANUP(json_freep) struct json *body = NULL;
+	assert_true(has_body(&f.receiver, "{")); /* and what is read below was written before */
 	assert_int_equal(json_parse(slice_of(f.receiver.body), &body, NULL), RC_OK);
 	assert_string_equal(f.receiver.path, "POST /services/SECRET?token=TOKEN");
 	assert_string_equal(f.receiver.type, "application/json");
@@ -424,7 +450,7 @@ static void a_failure_arrives_once_as_json(void **state)
 	step(&f, 1);
 	end_run(&f, RUN_DONE, NULL);
 	step(&f, 2);
-	assert_non_null(strstr(f.receiver.body, "\"event\":\"run_recovered\""));
+	assert_true(has_body(&f.receiver, "\"event\":\"run_recovered\""));
 	webhook_close(f.webhook);
 	start(&f);
 	step(&f, 2);
@@ -441,7 +467,7 @@ static void what_is_not_taken_waits_longer_and_longer_and_survives(void **state)
 	end_run(&f, RUN_FAILED, "one");
 	end_run(&f, RUN_FAILED, "two");
 	for (size_t i = 0; i < COUNT_OF(answers); i++) {
-		f.receiver.status = answers[i];
+		answer_with(&f.receiver, answers[i], 0);
 		step(&f, ++requests);
 		step(&f, requests); /* not yet */
 		if (i % 2) {
@@ -453,9 +479,9 @@ static void what_is_not_taken_waits_longer_and_longer_and_survives(void **state)
 		step(&f, requests);
 		clock_fake_advance_ms(&f.clock, 1);
 	}
-	f.receiver.status = 204;
+	answer_with(&f.receiver, 204, 0);
 	step(&f, requests + 2); /* both, the older one first */
-	assert_non_null(strstr(f.receiver.body, "two"));
+	assert_true(has_body(&f.receiver, "two"));
 	assert_non_null(strstr(file_text(&f, f.log), "redirects are not followed"));
 	assert_int_equal(metric_get(METRIC_webhook_waiting), 0);
 	no_secret_is_written(&f);
@@ -481,19 +507,19 @@ static void nobody_waits_for_a_slow_receiver(void **state)
 {
 	(void) state;
 	FIXTURE(f);
-	f.receiver.delay_ms = 5000;
+	answer_with(&f.receiver, 200, 5000);
 	end_run(&f, RUN_FAILED, "one");
 	int64_t begin_ns = clock_mono_ns(clock_system());
 	assert_false(webhook_step(f.webhook, 0));
 	assert_true((clock_mono_ns(clock_system()) - begin_ns) / 1000000 < 500);
-	for (int i = 0; i < 400 && !f.receiver.requests; i++)
+	for (int i = 0; i < 400 && !requests_of(&f.receiver); i++)
 		clock_sleep_ms(clock_system(), 10);
 	webhook_close(f.webhook); /* breaks it off: that is no try */
 	f.webhook = NULL;
 	assert_true((clock_mono_ns(clock_system()) - begin_ns) / 1000000 < 4900);
-	f.receiver.delay_ms = 0;
+	answer_with(&f.receiver, 200, 0);
 	start(&f);
-	int requests = f.receiver.requests;
+	int requests = requests_of(&f.receiver);
 	step(&f, requests + 1);
 }
 
