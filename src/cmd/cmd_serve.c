@@ -2,7 +2,9 @@
 #include "base/clock.h"
 #include "cmd/app.h"
 #include "cmd/command.h"
+#include "cmd/observe.h"
 #include "io/server.h"
+#include "serve/metrics_api.h"
 #include "serve/pubsub.h"
 
 #define PORT 8085 /* where Google's emulator listens, too */
@@ -19,13 +21,43 @@
 #define PULL_WAIT_MS 20000
 #define STOP_LOOK_MS 50
 
-static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
+struct service {
+	struct observe *observe;
+	struct pubsub *pubsub;
+};
+
+/* Who answered, for the metrics. */
+static const char *answer(struct service *s, const struct server_request *rq, struct server_reply *reply)
 {
-	if (pubsub_handle(ctx, rq, reply))
-		return;
+	if (observe_handle(s->observe, rq, reply))
+		return "observe";
+	if (pubsub_handle(s->pubsub, rq, reply))
+		return "pubsub";
 	reply->status = 404;
 	server_reply_header(reply, "Content-Type", "text/plain; charset=utf-8");
 	reply->body = SLICE("sargam serve: nothing is at this address; Pub/Sub is below /v1/projects/\n");
+	return "";
+}
+
+static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
+{
+	int64_t begin_ns = clock_mono_ns(clock_system());
+	const char *route = answer(ctx, rq, reply);
+	metrics_request(route, reply->status, (clock_mono_ns(clock_system()) - begin_ns) / 1000);
+}
+
+static enum rc serve_until_stopped(struct app *app, struct service *s, struct server *server, const char *project, struct err *err)
+{
+	char url[64];
+	(void) snprintf(url, sizeof url, "http://127.0.0.1:%d", server_port(server));
+	TRY(observe_announce(s->observe, url, server_port(server), err));
+	(void) printf("sargam serves Pub/Sub of project %s at %s\n", project, url);
+	(void) fflush(stdout);
+	while (!*(const volatile bool *) app_stop(app)) {
+		observe_step(s->observe);
+		clock_sleep_ms(app_clock(app), STOP_LOOK_MS);
+	}
+	return RC_OK;
 }
 
 static void published(void *ctx, const char *topic)
@@ -37,21 +69,21 @@ static enum rc serve(struct app *app, int port, const char *project, struct err 
 {
 	struct bus *bus;
 	struct server *server;
+	CLEANUP(observe_closep) struct observe *observe = NULL;
 	TRY(app_bus(app, &bus, err));
+	TRY(observe_open(&(struct observe_options){ .app = app, .stop = app_stop(app) }, &observe, err));
 	struct pubsub *pubsub = pubsub_open(&(struct pubsub_options){ .bus = bus, .project = project, .clock = app_clock(app),
 	                                                              .pull_wait_ms = PULL_WAIT_MS });
+	struct service service = { observe, pubsub };
 	const struct server_options options = { .what = "serve", .port = port, .connections_max = CONNECTIONS_MAX,
 		                                .body_limit_bytes = BODY_BYTES_MAX, .head_limit_bytes = HEAD_BYTES_MAX,
-		                                .idle_timeout_s = IDLE_S, .handle = handle, .ctx = pubsub,
+		                                .idle_timeout_s = IDLE_S, .handle = handle, .ctx = &service,
 		                                .workers = WORKERS, .queue_max = QUEUE_MAX, .held_bytes_max = HELD_BYTES_MAX,
 		                                .transfer_timeout_s = TRANSFER_S, .close_wait_ms = CLOSE_WAIT_MS };
 	enum rc rc = server_open(&options, &server, err);
 	if (rc == RC_OK) {
 		bus_group_on_publish(bus, published, server);
-		(void) printf("sargam serves Pub/Sub of project %s at http://127.0.0.1:%d\n", project, server_port(server));
-		(void) fflush(stdout);
-		while (!*(const volatile bool *) app_stop(app))
-			clock_sleep_ms(app_clock(app), STOP_LOOK_MS);
+		rc = serve_until_stopped(app, &service, server, project, err);
 		server_close(server);
 		bus_group_on_publish(bus, NULL, NULL);
 	}
