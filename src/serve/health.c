@@ -1,5 +1,7 @@
 #include "serve/health.h"
 
+#include "bus/bus_admin.h"
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"

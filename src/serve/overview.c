@@ -1,5 +1,7 @@
 #include "serve/overview.h"
 
+#include "bus/bus_admin.h"
+
 #include "base/time.h"
 #include "io/file.h"
 #include "raw/freshness.h"
