@@ -17,6 +17,21 @@ static struct json *object_json(int64_t bytes, const char *sha256)
 	return o;
 }
 
+static void set_original(struct json *object, const struct manifest_original *original)
+{
+	if (original->has)
+		json_set(object, "original", object_json(original->bytes, original->sha256));
+}
+
+static struct json *playlist_json(const struct manifest *m)
+{
+	if (!m->has_playlist)
+		return json_new_null();
+	struct json *o = object_json(m->playlist_bytes, m->playlist_sha256);
+	set_original(o, &m->playlist_original);
+	return o;
+}
+
 static struct json *page_json(const struct manifest_page *p)
 {
 	struct json *o = json_new_object();
@@ -25,6 +40,7 @@ static struct json *page_json(const struct manifest_page *p)
 	json_set(o, "items", p->has_offset ? json_new_integer(p->items) : json_new_null());
 	json_set(o, "bytes", json_new_integer(p->bytes));
 	json_set(o, "sha256", json_new_string(slice_of(p->sha256)));
+	set_original(o, &p->original);
 	return o;
 }
 
@@ -52,8 +68,7 @@ void manifest_write(const struct manifest *m, struct buf *out)
 	for (size_t i = 0; i < m->page_count; i++)
 		json_append(pages, page_json(&m->page[i]));
 	json_set(root, "pages", pages);
-	json_set(root, "playlist",
-	         m->has_playlist ? object_json(m->playlist_bytes, m->playlist_sha256) : json_new_null());
+	json_set(root, "playlist", playlist_json(m));
 	struct json *warnings = json_new_array();
 	for (size_t i = 0; i < m->warning_count; i++)
 		json_append(warnings, json_new_string(m->warning[i]));
@@ -76,6 +91,13 @@ static bool read_object(const struct json *o, int64_t *out_bytes, char sha256[st
 	return true;
 }
 
+static bool read_original(const struct json *object, struct manifest_original *out)
+{
+	const struct json *original = json_get(object, "original");
+	out->has = json_type(original) == JSON_OBJECT;
+	return !out->has || read_object(original, &out->bytes, out->sha256);
+}
+
 static enum rc read_pages(const struct json *pages, struct arena *arena, struct manifest *out, struct err *err)
 {
 	if (json_type(pages) != JSON_ARRAY || json_size(pages) == 0)
@@ -88,7 +110,7 @@ static enum rc read_pages(const struct json *pages, struct arena *arena, struct 
 		page->page = json_get_integer(p, "page", -1);
 		page->has_offset = json_integer(json_get(p, "offset"), &page->offset);
 		page->items = json_get_integer(p, "items", 0);
-		if (page->page != (int64_t) i || !read_object(p, &page->bytes, page->sha256))
+		if (page->page != (int64_t) i || !read_object(p, &page->bytes, page->sha256) || !read_original(p, &page->original))
 			return err_set(err, RC_REJECT, "manifest: pages[%zu] must say page %zu, bytes and sha256", i, i);
 	}
 	return RC_OK;
@@ -122,7 +144,8 @@ static enum rc read_root(const struct json *root, struct arena *arena, struct ma
 	TRY(read_pages(json_get(root, "pages"), arena, out, err));
 	const struct json *playlist = json_get(root, "playlist");
 	out->has_playlist = json_type(playlist) == JSON_OBJECT;
-	if (out->has_playlist && !read_object(playlist, &out->playlist_bytes, out->playlist_sha256))
+	if (out->has_playlist && (!read_object(playlist, &out->playlist_bytes, out->playlist_sha256) ||
+	                          !read_original(playlist, &out->playlist_original)))
 		return err_set(err, RC_REJECT, "manifest: 'playlist' must say bytes and sha256");
 	const struct json *warnings = json_get(root, "warnings");
 	out->warning_count = json_size(warnings);

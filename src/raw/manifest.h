@@ -3,7 +3,8 @@
  *
  * JSON: {"schema_version":1,"playlist_id":…,"snapshot_at":…,"source":scheme,"total":…,"snapshot_id_first":…,
  * "snapshot_id_last":…,"pages":[{"page":0,"offset":0,"items":50,"bytes":…,"sha256":…}…],"playlist":{"bytes":…,"sha256":…}|null,
- * "warnings":[…],"origin":null|{…}}.  A revision's mended page carries "original":{"bytes":…,"sha256":…} besides. */
+ * "warnings":[…],"origin":null|{…}}.  What a revision mended (a page, the playlist) carries "original":{"bytes":…,"sha256":…}
+ * besides: the object the first manifest named. */
 #ifndef RAW_MANIFEST_H
 #define RAW_MANIFEST_H
 
@@ -14,11 +15,17 @@
 #define MANIFEST_SCHEMA_VERSION 1
 #define MANIFEST_BYTES_MAX ((size_t) 4 << 20)
 
+struct manifest_original {
+	bool has; /* the object is a mended one, this is what stood there first */
+	int64_t bytes;
+	char sha256[HASH_HEX_BYTES];
+};
 struct manifest_page {
 	int64_t page, bytes;
 	bool has_offset; /* false when the body could not be read */
 	int64_t offset, items;
 	char sha256[HASH_HEX_BYTES];
+	struct manifest_original original;
 };
 struct manifest {
 	struct slice playlist_id;
@@ -32,6 +39,7 @@ struct manifest {
 	bool has_playlist;
 	int64_t playlist_bytes;
 	char playlist_sha256[HASH_HEX_BYTES];
+	struct manifest_original playlist_original;
 	struct slice *warning;
 	size_t warning_count;
 	struct slice origin; /* JSON text of imported pages' origin, SLICE_NULL for none */
