@@ -1,6 +1,7 @@
 #include "bronze/build.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -131,14 +132,31 @@ static const struct partition *find_have(const struct build *b, const struct wan
 	return NULL;
 }
 
+static bool is_about(const struct letter *l, const struct raw_snapshot *s)
+{
+	return l->kind != LETTER_MESSAGE && l->has_snapshot_at && l->snapshot_at == s->snapshot_at &&
+	       slice_eq(l->playlist_id, s->playlist_id);
+}
+
 /* A letter about a snapshot that reads well now has been answered. */
 static enum rc take_letters_back(struct build *b, const struct raw_snapshot *s, struct err *err)
 {
+	for (size_t i = 0; i < b->letters.count; i++)
+		if (is_about(&b->letters.letter[i], s))
+			TRY(quarantine_remove(b->o->raw, &b->letters.letter[i], err));
+	return RC_OK;
+}
+
+/* Half mended, a snapshot fails for another reason: one letter, which goes on counting. */
+static enum rc follow_reason(struct build *b, const struct raw_snapshot *s, struct letter *l, struct err *err)
+{
 	for (size_t i = 0; i < b->letters.count; i++) {
-		const struct letter *l = &b->letters.letter[i];
-		if (l->kind != LETTER_MESSAGE && l->has_snapshot_at && l->snapshot_at == s->snapshot_at &&
-		    slice_eq(l->playlist_id, s->playlist_id))
-			TRY(quarantine_remove(b->o->raw, l, err));
+		const struct letter *old = &b->letters.letter[i];
+		if (!is_about(old, s) || old->kind != LETTER_SNAPSHOT || slice_eq(old->reason, l->reason))
+			continue;
+		l->attempts = old->attempts + 1;
+		l->first_at = old->first_at;
+		TRY(quarantine_remove(b->o->raw, old, err));
 	}
 	return RC_OK;
 }
@@ -156,8 +174,10 @@ static enum rc write_letter(struct build *b, const struct raw_snapshot *s, const
 		.has_snapshot_at = true,
 		.snapshot_at = s->snapshot_at,
 		.object = why->object[0] ? slice_of(why->object) : SLICE_NULL,
+		.last_at = b->o->clock ? clock_now_ms(b->o->clock) / 1000 : 0,
 	};
 	bool is_new;
+	TRY(follow_reason(b, s, &l, err));
 	TRY(quarantine_put(b->o->raw, &l, SLICE_NULL, &is_new, err));
 	if (is_new)
 		log_warn("bronze", "%.*s at %s: %s: %s (`sargam dead list`)", SLICE_FMT(s->playlist_id),

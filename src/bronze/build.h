@@ -6,8 +6,8 @@
  * any more are removed.
  *
  * A snapshot that cannot be read (a page that is no JSON, pages that do not fit together) becomes a letter of kind
- * LETTER_SNAPSHOT; its raw bytes stay, the others of its partition go on.  A letter of a snapshot that reads well now is
- * taken back. */
+ * LETTER_SNAPSHOT; its raw bytes stay, the others of its partition go on.  Each reading that fails is an attempt of that
+ * letter.  A letter of a snapshot that reads well now is taken back, and so is one whose reason has become another. */
 #ifndef BRONZE_BUILD_H
 #define BRONZE_BUILD_H
 
@@ -18,6 +18,7 @@ struct bronze_options {
 	struct store *raw; /* raw/ and quarantine/ */
 	struct store *out; /* bronze/ */
 	struct duck *duck;
+	struct clock *clock; /* when a letter was written; NULL: its time is unknown */
 	const char *scratch_dir; /* files grow here before they are put */
 	int threads;
 	int64_t chart_offset_s, playlist_groups, pages_max;

@@ -117,6 +117,7 @@ static enum rc stage_extract(struct pipeline *p, struct stage_result *out, struc
 	const struct pipeline_options *o = p->o;
 	const struct pipeline_ports *ports = &o->ports;
 	struct extract_options eo = {
+		.clock = o->clock,
 		.run_id = o->run_id,
 		.playlist = o->playlist,
 		.playlist_count = o->playlist_count,
@@ -196,6 +197,7 @@ static enum rc stage_bronze(struct pipeline *p, struct stage_result *out, struct
 	const struct pipeline_options *o = p->o;
 	const struct pipeline_ports *ports = &o->ports;
 	struct bronze_options bo = {
+		.clock = o->clock,
 		.scratch_dir = o->scratch_dir,
 		.threads = o->threads,
 		.chart_offset_s = o->chart_offset_s,

@@ -1,5 +1,6 @@
 #include "raw/extract.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -238,6 +239,7 @@ static struct letter failure_letter(const struct shot *s, const char *why, struc
 		.playlist_id = m->playlist_id,
 		.has_snapshot_at = !live,
 		.snapshot_at = live ? 0 : m->snapshot_at,
+		.last_at = s->o->clock ? clock_now_ms(s->o->clock) / 1000 : 0,
 	};
 }
 

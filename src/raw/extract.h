@@ -24,6 +24,7 @@ struct extract_options {
 	struct source *source;
 	struct bus *bus;
 	struct store *store;
+	struct clock *clock; /* when a letter was written; NULL: its time is unknown */
 	const char *run_id;
 	const struct slice *playlist; /* which ones; count 0 = all the source names */
 	size_t playlist_count;

@@ -9,6 +9,9 @@
 
 #define LETTER_BYTES_MAX ((size_t) 1 << 20)
 #define LIST_PAGE 1000
+#define LETTER_MEMORY_BYTES (4 * LETTER_BYTES_MAX) /* a letter and what is read out of it */
+#define LIST_MEMORY_BYTES ((size_t) 4 << 20)
+#define COUNT_TRIES 16
 
 static const char *const kind_name[] = {
 	[LETTER_MESSAGE] = "message",
@@ -48,6 +51,11 @@ static struct json *text_json(struct slice s)
 	return value;
 }
 
+static struct json *time_json(int64_t at)
+{
+	return at > 0 ? json_new_string(slice_of(time_rfc3339(at).s)) : json_new_null();
+}
+
 static void write_letter(const struct letter *l, struct buf *out)
 {
 	CLEANUP(json_freep) struct json *root = json_new_object();
@@ -58,6 +66,13 @@ static void write_letter(const struct letter *l, struct buf *out)
 	json_set(root, "snapshot_at",
 	         l->has_snapshot_at ? json_new_string(slice_of(time_rfc3339(l->snapshot_at).s)) : json_new_null());
 	json_set(root, "object", text_json(l->object));
+	json_set(root, "attempts", json_new_integer(letter_attempts(l)));
+	json_set(root, "first_at", time_json(l->first_at));
+	json_set(root, "last_at", time_json(l->last_at));
+	if (l->dropped_why.ptr || l->dropped_at) {
+		json_set(root, "dropped_why", text_json(l->dropped_why));
+		json_set(root, "dropped_at", time_json(l->dropped_at));
+	}
 	if (l->attr_count) {
 		struct json *attrs = json_new_object();
 		for (size_t i = 0; i < l->attr_count; i++) {
@@ -79,43 +94,113 @@ enum rc quarantine_is_dropped(struct store *store, const struct letter *l, bool 
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc quarantine_put(struct store *store, const struct letter *l, struct slice body, bool *out_new, struct err *err)
+static enum rc read_letter(struct store *store, struct slice key, struct arena *arena, struct letter *out, int64_t *out_version,
+                           struct err *err);
+
+/* The letter that stands there and the attempt that is now; false when that is none. */
+static bool add_attempt(const struct letter *old, const struct letter *now, struct letter *out)
+{
+	int64_t had = letter_attempts(old);
+	bool is_later = now->last_at > old->last_at;
+	if (now->kind == LETTER_IMPORT || (now->kind == LETTER_MESSAGE && !is_later && letter_attempts(now) <= had))
+		return false;
+	*out = *now;
+	if (now->kind != LETTER_MESSAGE || is_later)
+		had++;
+	out->attempts = had > now->attempts ? had : now->attempts;
+	out->first_at = old->first_at ? old->first_at : now->first_at;
+	out->last_at = is_later ? now->last_at : old->last_at;
+	return true;
+}
+
+/* The same thing stands there, perhaps with other words.  A count that several want to raise at once may miss one of them. */
+static enum rc count_attempt(struct store *store, struct slice key, const struct letter *now, struct err *err)
+{
+	for (int i = 0; i < COUNT_TRIES; i++) {
+		CLEANUP(arena_done) struct arena scratch = arena_new(LETTER_MEMORY_BYTES);
+		CLEANUP(buf_done) struct buf text = buf_new(LETTER_BYTES_MAX);
+		struct letter old = { 0 }, sum;
+		int64_t version;
+		enum rc rc = read_letter(store, key, &scratch, &old, &version, err);
+		if (rc == RC_NOT_FOUND)
+			return RC_OK; /* taken away this moment: somebody has seen it */
+		TRY(rc);
+		if (!add_attempt(&old, now, &sum))
+			return RC_OK;
+		write_letter(&sum, &text);
+		TRY(buf_ok(&text, "dead letter", err));
+		rc = store_replace(store, key, version, buf_slice(&text), NULL, err);
+		if (rc != RC_REJECT)
+			return rc;
+	}
+	return RC_OK;
+}
+
+enum rc quarantine_put(struct store *store, const struct letter *letter, struct slice body, bool *out_new, struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
 	CLEANUP(buf_done) struct buf text = buf_new(LETTER_BYTES_MAX);
+	struct letter l = *letter;
 	bool dropped, ignored;
 	*out_new = false;
-	TRY(quarantine_is_dropped(store, l, &dropped, err));
+	TRY(quarantine_is_dropped(store, &l, &dropped, err));
 	if (dropped)
 		return RC_OK;
 	if (body.ptr) /* the bytes first: a letter never points to nothing */
-		TRY(store_put_if_absent(store, key_of("quarantine", l, "body", &scratch), body, &ignored, err));
-	write_letter(l, &text);
+		TRY(store_put_if_absent(store, key_of("quarantine", &l, "body", &scratch), body, &ignored, err));
+	if (!l.first_at)
+		l.first_at = l.last_at;
+	write_letter(&l, &text);
 	TRY(buf_ok(&text, "dead letter", err));
-	enum rc rc = store_put_if_absent(store, key_of("quarantine", l, "json", &scratch), buf_slice(&text), out_new, err);
-	if (rc == RC_REJECT) /* the same thing with other words (a newer version says it better): the first letter stays */
-		rc = RC_OK;
-	if (rc == RC_OK && *out_new)
+	struct slice key = key_of("quarantine", &l, "json", &scratch);
+	enum rc rc = store_put_if_absent(store, key, buf_slice(&text), out_new, err);
+	if (rc == RC_REJECT || (rc == RC_OK && !*out_new))
+		return count_attempt(store, key, &l, err);
+	if (rc == RC_OK)
 		metric_add(METRIC_dead_letters, 1);
 	return rc;
 }
 
-enum rc quarantine_put_message(struct store *store, const struct bus_message *m, const char *reason, const char *detail,
-                               struct err *err)
+bool letter_attr_is_passing(struct slice key)
+{
+	return slice_is(key, "run_id") || slice_starts(key, SLICE("CloudPubSubDeadLetter")) || slice_is(key, LETTER_ATTR_ATTEMPTS) ||
+	       slice_is(key, LETTER_ATTR_SINCE);
+}
+
+static void message_name(const struct bus_message *m, char out_hex[static HASH_HEX_BYTES])
 {
 	CLEANUP(hash_closep) struct hash *hash = hash_open();
 	for (size_t i = 0; i < m->attr_count; i++) {
-		struct slice key = m->attr[i].key;
-		if (slice_is(key, "run_id") || slice_starts(key, SLICE("CloudPubSubDeadLetter")))
+		if (letter_attr_is_passing(m->attr[i].key))
 			continue; /* another delivery of the same thing */
-		hash_add(hash, key);
+		hash_add(hash, m->attr[i].key);
 		hash_add(hash, SLICE("\0"));
 		hash_add(hash, m->attr[i].value);
 		hash_add(hash, SLICE("\0"));
 	}
 	hash_add(hash, m->data);
+	hash_hex(hash, out_hex);
+}
+
+/* What the message brings along of the attempts before this one, and its attributes without that. */
+static void read_history(const struct bus_message *m, struct letter *l, struct arena *arena)
+{
+	int64_t before = 0;
+	if (slice_to_int(bus_attr_get(m, LETTER_ATTR_ATTEMPTS), &before) && before > 0 && before < INT32_MAX)
+		l->attempts = before + 1;
+	if (!time_parse_rfc3339(bus_attr_get(m, LETTER_ATTR_SINCE), &l->first_at))
+		l->first_at = 0;
+	l->attr = arena_alloc_array(arena, m->attr_count, sizeof *l->attr);
+	for (size_t i = 0; i < m->attr_count; i++)
+		if (!slice_is(m->attr[i].key, LETTER_ATTR_ATTEMPTS) && !slice_is(m->attr[i].key, LETTER_ATTR_SINCE))
+			l->attr[l->attr_count++] = m->attr[i];
+}
+
+enum rc quarantine_put_message(struct store *store, const struct bus_message *m, const char *reason, const char *detail,
+                               struct err *err)
+{
 	char hex[HASH_HEX_BYTES];
-	hash_hex(hash, hex);
+	message_name(m, hex);
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
 	struct slice playlist_id = bus_attr_get(m, "playlist_id");
 	struct letter l = {
@@ -124,9 +209,9 @@ enum rc quarantine_put_message(struct store *store, const struct bus_message *m,
 		.detail = slice_of(detail),
 		.kind = LETTER_MESSAGE,
 		.playlist_id = playlist_id_ok(playlist_id) ? playlist_id : SLICE_NULL,
-		.attr = m->attr,
-		.attr_count = m->attr_count,
+		.last_at = m->publish_time_ms / 1000,
 	};
+	read_history(m, &l, &scratch);
 	l.object = key_of("quarantine", &l, "body", &scratch);
 	l.has_snapshot_at = time_parse_rfc3339(bus_attr_get(m, "snapshot_at"), &l.snapshot_at);
 	bool is_new;
@@ -168,11 +253,18 @@ static bool parse_key(struct slice key, struct slice *reason, struct slice *name
 	return true;
 }
 
-static enum rc read_letter(struct store *store, struct slice key, struct arena *arena, struct letter *out, struct err *err)
+static int64_t time_member(const struct json *root, const char *name)
+{
+	int64_t at;
+	return time_parse_rfc3339(json_get_string(root, name), &at) ? at : 0;
+}
+
+static enum rc read_letter(struct store *store, struct slice key, struct arena *arena, struct letter *out, int64_t *out_version,
+                           struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(2 * LETTER_BYTES_MAX);
 	struct slice body;
-	TRY(store_get(store, key, &scratch, &body, NULL, err));
+	TRY(store_get(store, key, &scratch, &body, out_version, err));
 	CLEANUP(json_freep) struct json *root = NULL;
 	if (json_parse(body, &root, NULL) != RC_OK) {
 		out->detail = arena_printf(arena, "%.*s is no readable letter", SLICE_FMT(key));
@@ -186,8 +278,44 @@ static enum rc read_letter(struct store *store, struct slice key, struct arena *
 	out->playlist_id = arena_copy(arena, json_get_string(root, "playlist_id"));
 	out->object = arena_copy(arena, json_get_string(root, "object"));
 	out->has_snapshot_at = time_parse_rfc3339(json_get_string(root, "snapshot_at"), &out->snapshot_at);
+	out->attempts = json_get_integer(root, "attempts", 1); /* letters of older versions do not say */
+	out->first_at = time_member(root, "first_at");
+	out->last_at = time_member(root, "last_at");
 	read_attributes(json_get(root, "attributes"), arena, out);
 	return RC_OK;
+}
+
+bool letter_id_ok(struct slice reason, struct slice name)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 12);
+	if (!reason.len || !name.len || reason.len + name.len > 1000 || slice_find(reason, '/', 0) < reason.len ||
+	    slice_find(name, '/', 0) < name.len)
+		return false;
+	return store_key_ok(arena_printf(&scratch, "quarantine/%.*s/%.*s.json", SLICE_FMT(reason), SLICE_FMT(name)));
+}
+
+enum rc quarantine_get(struct store *store, struct slice reason, struct slice name, struct arena *arena, struct letter *out,
+                       struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
+	*out = (struct letter){ .reason = reason, .name = name };
+	if (!letter_id_ok(reason, name))
+		return err_set(err, RC_NOT_FOUND, "no dead letter has such a name");
+	return read_letter(store, key_of("quarantine", out, "json", &scratch), arena, out, NULL, err);
+}
+
+struct letter letter_copy(const struct letter *l, struct arena *arena)
+{
+	struct letter copy = *l;
+	copy.reason = arena_copy(arena, l->reason);
+	copy.name = arena_copy(arena, l->name);
+	copy.detail = arena_copy(arena, l->detail);
+	copy.playlist_id = arena_copy(arena, l->playlist_id);
+	copy.object = arena_copy(arena, l->object);
+	copy.attr = arena_alloc_array(arena, l->attr_count, sizeof *copy.attr);
+	for (size_t i = 0; i < l->attr_count; i++)
+		copy.attr[i] = (struct bus_attr){ arena_copy(arena, l->attr[i].key), arena_copy(arena, l->attr[i].value) };
+	return copy;
 }
 
 void letters_add(struct letters *all, const struct letter *l, struct arena *arena)
@@ -202,26 +330,61 @@ void letters_add(struct letters *all, const struct letter *l, struct arena *aren
 	all->letter[all->count++] = *l;
 }
 
-enum rc quarantine_list(struct store *store, struct arena *arena, struct letters *out, struct err *err)
+static enum rc visit_page(struct store *store, const struct store_list *list, const struct letter_visit *visit, bool *out_stop,
+                          struct err *err)
 {
-	struct slice from = SLICE_NULL;
-	*out = (struct letters){ 0 };
+	for (size_t i = 0; i < list->count && !*out_stop; i++) {
+		CLEANUP(arena_done) struct arena scratch = arena_new(LETTER_MEMORY_BYTES);
+		struct letter l = { 0 };
+		if (!parse_key(list->object[i].key, &l.reason, &l.name))
+			continue;
+		enum rc rc = read_letter(store, list->object[i].key, &scratch, &l, NULL, err);
+		if (rc == RC_NOT_FOUND)
+			continue; /* taken away meanwhile */
+		TRY(rc);
+		TRY(visit->each(visit->ctx, &l, out_stop, err));
+	}
+	return RC_OK;
+}
+
+enum rc quarantine_walk(struct store *store, struct slice prefix, struct slice after, const struct letter_visit *visit,
+                        struct err *err)
+{
+	CLEANUP(arena_done) struct arena even = arena_new(LIST_MEMORY_BYTES), odd = arena_new(LIST_MEMORY_BYTES);
+	struct arena *page = &even, *spare = &odd; /* the next page is listed from a key that lies in the last one */
+	struct slice from = after;
+	bool stop = false;
 	do {
 		struct store_list list;
-		TRY(store_list(store, SLICE("quarantine/"), from, LIST_PAGE, arena, &list, err));
-		for (size_t i = 0; i < list.count; i++) {
-			struct letter l = { 0 };
-			if (!parse_key(list.object[i].key, &l.reason, &l.name))
-				continue;
-			enum rc rc = read_letter(store, list.object[i].key, arena, &l, err);
-			if (rc == RC_NOT_FOUND)
-				continue; /* taken away meanwhile */
-			TRY(rc);
-			letters_add(out, &l, arena);
-		}
+		arena_reset(page);
+		TRY(store_list(store, prefix, from, LIST_PAGE, page, &list, err));
+		TRY(visit_page(store, &list, visit, &stop, err));
 		from = list.next;
-	} while (from.ptr);
+		struct arena *swap = page;
+		page = spare;
+		spare = swap;
+	} while (from.ptr && !stop);
 	return RC_OK;
+}
+
+struct collect {
+	struct letters *out;
+	struct arena *arena;
+};
+
+static enum rc collect_one(void *ctx, const struct letter *l, bool *out_stop UNUSED, struct err *err UNUSED)
+{
+	struct collect *c = ctx;
+	const struct letter copy = letter_copy(l, c->arena);
+	letters_add(c->out, &copy, c->arena);
+	return RC_OK;
+}
+
+enum rc quarantine_list(struct store *store, struct arena *arena, struct letters *out, struct err *err)
+{
+	struct collect c = { out, arena };
+	*out = (struct letters){ 0 };
+	return quarantine_walk(store, SLICE("quarantine/"), SLICE_NULL, &(struct letter_visit){ &c, collect_one }, err);
 }
 
 enum rc letters_find(const struct letters *all, struct slice which, struct arena *arena, struct letter *out, struct err *err)
@@ -281,9 +444,6 @@ enum rc quarantine_forget(struct store *store, const struct letter *l, struct er
 
 enum rc quarantine_drop(struct store *store, const struct letter *l, struct err *err)
 {
-	CLEANUP(arena_done) struct arena scratch = arena_new(2 * LETTER_BYTES_MAX);
-	struct slice body;
-	TRY(store_get(store, key_of("quarantine", l, "json", &scratch), &scratch, &body, NULL, err));
-	TRY(store_replace(store, key_of("dropped", l, "json", &scratch), STORE_ANY_VERSION, body, NULL, err));
+	TRY(quarantine_forget(store, l, err));
 	return quarantine_remove(store, l, err);
 }
