@@ -12,7 +12,8 @@
 struct reading {
 	struct store *raw;
 	const struct snapshot_limits *limits;
-	struct bronze_writer *writer;
+	struct bronze_writer *writer;       /* NULL in a trial */
+	const struct snapshot_trial *trial; /* NULL for rows */
 	struct snapshot_refusal *why;
 	struct manifest manifest;
 	struct snapshot_head head;
@@ -89,7 +90,13 @@ static enum rc read_body(struct reading *r, struct slice key, const char *sha256
                          struct err *err)
 {
 	struct err why = { 0 };
+	if (r->trial && r->trial->key.ptr && slice_eq(key, r->trial->key)) {
+		*out = r->trial->body;
+		return RC_OK;
+	}
 	enum rc rc = store_get(r->raw, key, arena, out, NULL, &why);
+	if (rc == RC_NOT_FOUND && r->trial)
+		return refuse(r, SNAPSHOT_INCOMPLETE, "%.*s is not there", SLICE_FMT(key));
 	if (rc == RC_REJECT)
 		return refuse(r, "too_large", "%s", why.msg);
 	if (rc != RC_OK) {
@@ -134,7 +141,7 @@ static enum rc read_page(struct reading *r, size_t i, struct err *err)
 	r->sums->items += page.items;
 	r->sums->entries += (int64_t) page.entry_count;
 	r->sums->rejects += (int64_t) page.reject_count;
-	return bronze_writer_page(r->writer, &r->head, &page, key, err);
+	return r->trial ? RC_OK : bronze_writer_page(r->writer, &r->head, &page, key, err);
 }
 
 static enum rc read_playlist(struct reading *r, struct err *err)
@@ -182,7 +189,7 @@ static struct slice missing_fields(struct reading *r)
 	return names.len ? arena_copy(&r->arena, buf_slice(&names)) : SLICE_NULL;
 }
 
-static enum rc read_all(struct reading *r, const struct raw_snapshot *s, struct err *err)
+static enum rc read_objects(struct reading *r, struct err *err)
 {
 	if ((int64_t) r->manifest.page_count > r->limits->pages_max)
 		return refuse(r, "too_large", "%zu pages, over pages_max = %lld", r->manifest.page_count,
@@ -190,8 +197,12 @@ static enum rc read_all(struct reading *r, const struct raw_snapshot *s, struct 
 	for (size_t i = 0; i < r->manifest.page_count; i++)
 		TRY(read_page(r, i, err));
 	TRY(check_total(r));
-	if (r->manifest.has_playlist)
-		TRY(read_playlist(r, err));
+	return r->manifest.has_playlist ? read_playlist(r, err) : RC_OK;
+}
+
+static enum rc read_all(struct reading *r, const struct raw_snapshot *s, struct err *err)
+{
+	TRY(read_objects(r, err));
 	char content[HASH_HEX_BYTES];
 	hash_hex(r->content, content);
 	struct slice id = r->manifest.snapshot_id_first;
@@ -236,4 +247,22 @@ enum rc snapshot_rows(struct store *raw, const struct raw_snapshot *s, const str
 	if (!out_why->reason) /* refused by the engine or the store, not by what the page says: nothing wrong with the page */
 		return RC_FATAL;
 	return bronze_writer_discard(writer, &r.head, err) == RC_OK ? RC_REJECT : RC_RETRY;
+}
+
+enum rc snapshot_judge(struct store *raw, const struct snapshot_trial *trial, const struct snapshot_limits *limits,
+                       struct snapshot_sums *out, struct snapshot_refusal *out_why, struct err *err)
+{
+	CLEANUP(reading_done) struct reading r = {
+		.raw = raw,
+		.trial = trial,
+		.limits = limits,
+		.why = out_why,
+		.manifest = *trial->manifest,
+		.sums = out,
+		.content = hash_open(),
+		.arena = arena_new(64 * MANIFEST_BYTES_MAX),
+	};
+	*out = (struct snapshot_sums){ 0 };
+	*out_why = (struct snapshot_refusal){ 0 };
+	return read_objects(&r, err);
 }

@@ -24,4 +24,15 @@ MUST_USE enum rc snapshot_rows(struct store *raw, const struct raw_snapshot *s, 
                                struct bronze_writer *writer, struct snapshot_sums *out, struct snapshot_refusal *out_why,
                                struct err *err);
 
+/* The same judgement without a row written, of a snapshot as it would be: under another manifest, with an object that is not
+ * in the store yet (`key` may be SLICE_NULL).  RC_REJECT fills `out_why`; its reason is SNAPSHOT_INCOMPLETE when all is well
+ * up to an object that is not there. */
+#define SNAPSHOT_INCOMPLETE "incomplete"
+struct snapshot_trial {
+	const struct manifest *manifest;
+	struct slice key, body;
+};
+MUST_USE enum rc snapshot_judge(struct store *raw, const struct snapshot_trial *trial, const struct snapshot_limits *limits,
+                                struct snapshot_sums *out, struct snapshot_refusal *out_why, struct err *err);
+
 #endif

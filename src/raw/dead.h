@@ -1,4 +1,4 @@
-/* Dead letters as people see them: the quarantine, and snapshots that stay incomplete. */
+/* Dead letters as people see them: the quarantine, and snapshots that stay incomplete.  How one is mended: raw/dead_edit.h. */
 #ifndef RAW_DEAD_H
 #define RAW_DEAD_H
 
@@ -13,7 +13,27 @@ MUST_USE enum rc dead_list(struct store *store, struct state *state, struct cloc
 /* One of them, found as letters_find does. */
 MUST_USE enum rc dead_find(struct store *store, struct state *state, struct clock *clock, int64_t after_h, struct slice which,
                            struct arena *arena, struct letter *out, struct err *err);
-/* Off the list for good; raw bytes stay.  A dropped incomplete snapshot is used all the same should it become complete. */
+
+/* Where letters lie, for what follows. */
+struct dead_place {
+	struct store *store;
+	struct state *state; /* may be NULL */
+	struct clock *clock;
+	int64_t incomplete_after_h;
+};
+struct dead_filter {
+	struct slice reason, playlist_id; /* SLICE_NULL: any */
+};
+/* Letters one by one, sorted by reason and name, from behind `after` ("reason/name" of a letter that was or is there; SLICE_NULL:
+ * from the start).  Memory for one letter at a time, and for the incomplete snapshots when the walk passes them. */
+MUST_USE enum rc dead_walk(const struct dead_place *p, const struct dead_filter *filter, struct slice after,
+                           const struct letter_visit *visit, struct err *err);
+/* The one of exactly that name; RC_NOT_FOUND. */
+MUST_USE enum rc dead_get(const struct dead_place *p, struct slice reason, struct slice name, struct arena *arena,
+                          struct letter *out, struct err *err);
+
+/* Off the list for good, with letter->dropped_why and dropped_at; raw bytes stay.  A dropped incomplete snapshot is used all the
+ * same should it become complete. */
 MUST_USE enum rc dead_drop(struct store *store, const struct letter *letter, struct err *err);
 
 struct dead_replay_options {
@@ -21,8 +41,9 @@ struct dead_replay_options {
 	struct bus *bus;
 	int64_t chart_offset_s, playlist_groups;
 };
-/* Try again: a message is published anew, a snapshot's partition is marked to be built anew, an extract is simply taken off the
- * list; lines of an imported file can only be mended in the file, so their letter stays.  The letter goes last, so that nothing is lost midway.  *out_next says what happens next. */
+/* Try again.  A message is published anew, as its latest mend says (raw/mend.h), with the count of its attempts; then its letter
+ * goes, so that nothing is lost midway: what is bad again comes back.  A snapshot's partition is marked to be built anew; its
+ * letter stays until bronze has read it well.  For the other kinds there is nothing to do here.  *out_next says what happens next. */
 MUST_USE enum rc dead_replay(const struct dead_replay_options *o, const struct letter *letter, const char **out_next,
                              struct err *err);
 

@@ -184,6 +184,18 @@ enum rc ingest_effect(const struct ingest_options *o, const struct bus_message *
 	return look_complete(o, &p, out, err);
 }
 
+enum rc ingest_check(size_t page_limit_bytes, const struct bus_message *m, const char **out_reason, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(INGEST_MEMORY_BYTES);
+	const struct ingest_options o = { .page_limit_bytes = page_limit_bytes };
+	struct parcel p;
+	*out_reason = "not_ours";
+	if (!ours(bus_attr_get(m, "type")))
+		return err_set(err, RC_REJECT, "attribute type is not playlist_page, playlist or snapshot_complete: it would be skipped");
+	*out_reason = "unusable";
+	return open_parcel(&o, m, &scratch, &p, out_reason, err);
+}
+
 enum rc ingest_message(const struct ingest_options *o, const struct bus_message *m, struct ingest_result *out,
                        struct err *err)
 {

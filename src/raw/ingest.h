@@ -41,5 +41,7 @@ MUST_USE enum rc ingest_message(const struct ingest_options *o, const struct bus
 MUST_USE enum rc ingest_effect(const struct ingest_options *o, const struct bus_message *m, struct arena *arena,
                                struct state_receipt *out_receipt, struct ingest_result *out, struct err *err);
 #define INGEST_MEMORY_BYTES ((size_t) 128 << 20) /* a limit, not a use: a manifest may be that large */
+/* What ingest would say of the message, whatever is in the store: RC_REJECT with *out_reason when it would go to quarantine. */
+MUST_USE enum rc ingest_check(size_t page_limit_bytes, const struct bus_message *m, const char **out_reason, struct err *err);
 
 #endif
