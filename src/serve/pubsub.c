@@ -2,9 +2,9 @@
 #include "serve/pubsub_private.h"
 
 #include "base/mem.h"
+#include "serve/reply.h"
 
 #define PREFIX "/v1/projects/"
-#define REPLY_BYTES_MAX ((size_t) 64 << 20)
 
 struct pubsub *pubsub_open(const struct pubsub_options *options)
 {
@@ -97,30 +97,7 @@ static const struct route *find_route(struct pubsub_call *c, struct slice *out_p
 	return NULL;
 }
 
-/* --- what it is given --------------------------------------------------------------------------------------- */
-
-static bool is_json_type(const char *type)
-{
-	static const char want[] = "application/json";
-	size_t len = strlen(want);
-	return type && strncasecmp(type, want, len) == 0 && (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
-}
-
-static enum rc read_body(struct pubsub_call *c, struct json **out, struct err *err)
-{
-	struct slice text = c->rq->body;
-	if (!text.len) {
-		*out = json_new_object();
-		return RC_OK;
-	}
-	const char *type = server_header(c->rq, "Content-Type");
-	if (!is_json_type(type))
-		return err_set(err, RC_REJECT, "Content-Type '%.80s': want application/json", type ? type : "");
-	TRY(json_parse(text, out, err));
-	if (json_type(*out) == JSON_OBJECT)
-		return RC_OK;
-	return err_set(err, RC_REJECT, "Invalid JSON payload received: want an object");
-}
+/* --- the call ------------------------------------------------------------------------------------------------ */
 
 static enum rc call(struct pubsub_call *c, struct json **out, struct err *err)
 {
@@ -132,52 +109,23 @@ static enum rc call(struct pubsub_call *c, struct json **out, struct err *err)
 	if (!slice_is(project, c->p->project))
 		return err_set(err, RC_NOT_FOUND, "Requested project not found: '%.*s' (this service holds '%s')", SLICE_FMT(project),
 		               c->p->project);
-	TRY(read_body(c, &body, err));
+	TRY(reply_read_body(c->rq, false, &body, err));
 	c->body = body;
 	return route->method(c, out, err);
 }
 
 /* --- how it is answered ------------------------------------------------------------------------------------- */
 
-struct status {
-	int http;
-	const char *name;
-};
-
-/* cloud.google.com/apis/design/errors */
-static struct status status_of(enum pubsub_status status, enum rc rc)
+static struct reply_status status_of(enum pubsub_status status, enum rc rc)
 {
 	if (status == PUBSUB_ALREADY_EXISTS)
-		return (struct status){ 409, "ALREADY_EXISTS" };
-	if (status == PUBSUB_UNIMPLEMENTED)
-		return (struct status){ 501, "UNIMPLEMENTED" };
-	switch (rc) {
-	case RC_NOT_FOUND:
-		return (struct status){ 404, "NOT_FOUND" };
-	case RC_REJECT:
-		return (struct status){ 400, "INVALID_ARGUMENT" };
-	case RC_RETRY:
-		return (struct status){ 503, "UNAVAILABLE" };
-	default:
-		return (struct status){ 500, "INTERNAL" };
-	}
-}
-
-static struct json *error_json(struct status status, const char *message)
-{
-	struct json *root = json_new_object(), *error = json_new_object();
-	struct slice text = slice_of(message);
-	json_set(error, "code", json_new_integer(status.http));
-	json_set(error, "message", json_new_string(slice_is_utf8(text, NULL) ? text : SLICE("the request holds bytes that are not UTF-8")));
-	json_set(error, "status", json_new_string(slice_of(status.name)));
-	json_set(root, "error", error);
-	return root;
+		return reply_already_exists;
+	return status == PUBSUB_UNIMPLEMENTED ? reply_unimplemented : reply_status_of(rc);
 }
 
 bool pubsub_handle(struct pubsub *p, const struct server_request *rq, struct server_reply *reply)
 {
 	CLEANUP(json_freep) struct json *root = NULL;
-	CLEANUP(buf_done) struct buf text = buf_new(REPLY_BYTES_MAX);
 	struct pubsub_call c = { .p = p, .rq = rq, .reply = reply, .arena = rq->arena };
 	struct err err = { 0 };
 	if (strncmp(rq->path, PREFIX, strlen(PREFIX)) != 0)
@@ -185,15 +133,9 @@ bool pubsub_handle(struct pubsub *p, const struct server_request *rq, struct ser
 	enum rc rc = call(&c, &root, &err);
 	if (reply->park_ms)
 		return true;
-	if (rc != RC_OK) {
-		struct status status = status_of(c.status, rc);
-		json_freep(&root);
-		root = error_json(status, err.msg);
-		reply->status = status.http;
-	}
-	json_write(root, JSON_COMPACT, &text);
-	buf_addc(&text, '\n');
-	server_reply_header(reply, "Content-Type", "application/json; charset=UTF-8");
-	reply->body = arena_copy(rq->arena, buf_slice(&text));
+	if (rc == RC_OK)
+		reply_json(rq, reply, root);
+	else
+		reply_error(rq, reply, status_of(c.status, rc), err.msg);
 	return true;
 }

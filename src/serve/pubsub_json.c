@@ -1,5 +1,7 @@
 #include "serve/pubsub_private.h"
 
+#include "serve/reply.h"
+
 #define NAME_BYTES 64
 #define PAGE_SIZE_DEFAULT 100
 #define PAGE_SIZE_MAX 1000
@@ -170,12 +172,10 @@ struct json *pubsub_new_name(const struct pubsub_call *c, const char *kind, cons
 enum rc pubsub_page(struct pubsub_call *c, const struct bus_names *names, size_t *out_from, size_t *out_count, struct json *reply,
                     struct err *err)
 {
-	const char *size_text = server_query(c->rq, "pageSize"), *token = server_query(c->rq, "pageToken");
-	int64_t size = 0;
+	const char *token = server_query(c->rq, "pageToken");
+	int64_t size;
 	size_t from = 0;
-	if (size_text && *size_text && (!slice_to_int(slice_of(size_text), &size) || size < 0))
-		return wrong_type("pageSize", "a number from 0 on", err);
-	size = size == 0 ? PAGE_SIZE_DEFAULT : size > PAGE_SIZE_MAX ? PAGE_SIZE_MAX : size;
+	TRY(reply_page_size(c->rq, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, &size, err));
 	while (token && *token && from < names->count && slice_cmp(names->name[from], slice_of(token)) <= 0)
 		from++;
 	*out_from = from;
