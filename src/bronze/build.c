@@ -109,6 +109,10 @@ static void hash_inputs(const struct bronze_options *o, struct want *w)
 		(void) snprintf(line, sizeof line, "%.*s %lld %s\n", SLICE_FMT(s->playlist_id), (long long) s->snapshot_at,
 		                s->manifest_sha256);
 		hash_add(hash, slice_of(line));
+		if (!s->revision)
+			continue;
+		(void) snprintf(line, sizeof line, "revision %lld\n", (long long) s->revision); /* a column; old bytes may come back */
+		hash_add(hash, slice_of(line));
 	}
 	hash_hex(hash, w->inputs);
 }
