@@ -187,7 +187,9 @@ static enum rc mend(struct mending *m, bool dry_run, struct err *err)
 {
 	m->change.dry_run = true;
 	TRY(dead_edit(&m->options, &m->subject, &m->change, &m->arena, &m->outcome, err));
-	TRY(print_outcome(m, err));
+	bool refused = m->outcome.is_new && !m->outcome.is_usable && !m->change.force && !dry_run;
+	if (!refused) /* else the error says it all */
+		TRY(print_outcome(m, err));
 	if (dry_run || !m->outcome.is_new)
 		return RC_OK;
 	m->change.dry_run = false;

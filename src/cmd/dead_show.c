@@ -14,7 +14,7 @@
 #define SHOWN_BYTES 2048 /* of a letter's data */
 #define REASONS_MAX 64
 #define COLUMNS 8
-#define DETAIL_COLUMNS 60
+#define DETAIL_COLUMNS 24
 
 /* --- list ---------------------------------------------------------------------------------------------------- */
 
@@ -66,13 +66,13 @@ static enum rc add_row(struct grid *grid, const struct letter *l, struct err *er
 	CLEANUP(arena_done) struct arena scratch = arena_new(TEXT_BYTES_MAX);
 	const struct slice text[COLUMNS] = {
 		arena_printf(&scratch, "%.*s/%.*s", SLICE_FMT(l->reason), SLICE_FMT(l->name)),
+		arena_printf(&scratch, "%lld", (long long) letter_attempts(l)),
+		arena_copy(&scratch, slice_of(l->last_at > 0 ? time_rfc3339(l->last_at).s : "")),
+		l->detail,
+		arena_copy(&scratch, slice_of(l->first_at > 0 ? time_rfc3339(l->first_at).s : "")),
 		slice_of(letter_kind_name(l->kind)),
 		l->playlist_id,
 		arena_copy(&scratch, slice_of(l->has_snapshot_at ? time_rfc3339(l->snapshot_at).s : "")),
-		arena_printf(&scratch, "%lld", (long long) letter_attempts(l)),
-		arena_copy(&scratch, slice_of(l->first_at > 0 ? time_rfc3339(l->first_at).s : "")),
-		arena_copy(&scratch, slice_of(l->last_at > 0 ? time_rfc3339(l->last_at).s : "")),
-		l->detail,
 	};
 	struct grid_cell cell[COLUMNS] = { 0 };
 	for (size_t i = 0; i < COLUMNS; i++)
@@ -112,9 +112,9 @@ enum rc dead_show_list(const struct dead_place *p, const struct dead_filter *fil
                        const struct terminal *t, struct err *err)
 {
 	static const struct grid_column column[COLUMNS] = {
-		{ .name = SLICE("letter") }, { .name = SLICE("kind") }, { .name = SLICE("playlist") }, { .name = SLICE("snapshot") },
-		{ .name = SLICE("tried"), .right = true }, { .name = SLICE("first") }, { .name = SLICE("last") },
-		{ .name = SLICE("detail"), .cut = DETAIL_COLUMNS },
+		{ .name = SLICE("letter") }, { .name = SLICE("tried"), .right = true }, { .name = SLICE("last") },
+		{ .name = SLICE("detail"), .cut = DETAIL_COLUMNS }, { .name = SLICE("first") }, { .name = SLICE("kind") },
+		{ .name = SLICE("playlist") }, { .name = SLICE("snapshot") }, /* what the name says, too, goes first where room is short */
 	};
 	CLEANUP(listing_done) struct listing list = { .format = format, .out = buf_new(TEXT_BYTES_MAX), .grid = grid_new(t, column, COLUMNS) };
 	TRY(dead_walk(p, filter, SLICE_NULL, &(struct letter_visit){ &list, on_letter }, err));

@@ -223,10 +223,14 @@ static enum rc replay_message(const struct dead_replay_options *o, const struct 
 	struct bus_message m;
 	int64_t revision;
 	TRY(mend_read(o->store, l, &scratch, &m, &revision, err));
-	struct bus_attr *attr = arena_alloc_array(&scratch, m.attr_count + 2, sizeof *attr);
+	struct bus_attr *attr = arena_alloc_array(&scratch, m.attr_count + 3, sizeof *attr);
 	if (m.attr_count)
 		memcpy(attr, m.attr, m.attr_count * sizeof *attr);
 	m.attr = attr;
+	if (m.attr_count == BUS_ATTRS_MAX)
+		return err_set(err, RC_REJECT, "it has %d attributes and no room for one more: edit it with --remove-attr", BUS_ATTRS_MAX);
+	struct slice id = arena_printf(&scratch, "%.*s/%.*s", SLICE_FMT(l->reason), SLICE_FMT(l->name));
+	attr[m.attr_count++] = (struct bus_attr){ SLICE(LETTER_ATTR_ID), id };
 	if (m.attr_count + 2 <= BUS_ATTRS_MAX) { /* else it starts to count anew */
 		struct slice attempts = arena_printf(&scratch, "%lld", (long long) letter_attempts(l));
 		attr[m.attr_count++] = (struct bus_attr){ SLICE(LETTER_ATTR_ATTEMPTS), attempts };
@@ -257,8 +261,8 @@ enum rc dead_replay(const struct dead_replay_options *o, const struct letter *l,
 	switch (l->kind) {
 	case LETTER_MESSAGE:
 		TRY_WRAP(replay_message(o, l, err), err, "replay %.*s/%.*s", SLICE_FMT(l->reason), SLICE_FMT(l->name));
-		*out_next = "published again: `sargam run` takes it from there";
-		return quarantine_remove(o->store, l, err);
+		*out_next = "published again: `sargam run` takes it from there, and the letter with it when it is usable";
+		return RC_OK;
 	case LETTER_SNAPSHOT:
 		TRY(mark_partition(o, l, err));
 		*out_next = "its partition will be read again: `sargam run`";

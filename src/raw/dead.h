@@ -41,9 +41,10 @@ struct dead_replay_options {
 	struct bus *bus;
 	int64_t chart_offset_s, playlist_groups;
 };
-/* Try again.  A message is published anew, as its latest mend says (raw/mend.h), with the count of its attempts; then its letter
- * goes, so that nothing is lost midway: what is bad again comes back.  A snapshot's partition is marked to be built anew; its
- * letter stays until bronze has read it well.  For the other kinds there is nothing to do here.  *out_next says what happens next. */
+/* Try again.  A message is published anew, as its latest mend says, with the name of its letter and the count of its attempts
+ * (raw/mend.h).  A snapshot's partition is marked to be built anew.  Nothing is taken off the list here: ingest and bronze do that
+ * when they could use it, else the letter counts another attempt.  For the other kinds there is nothing to do.  *out_next says
+ * what happens next. */
 MUST_USE enum rc dead_replay(const struct dead_replay_options *o, const struct letter *letter, const char **out_next,
                              struct err *err);
 

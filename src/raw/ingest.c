@@ -9,6 +9,7 @@
 #include "raw/extract.h"
 #include "raw/key.h"
 #include "raw/manifest.h"
+#include "raw/mend.h"
 #include "raw/quarantine.h"
 #include "raw/snapshot.h"
 
@@ -116,6 +117,7 @@ static enum rc quarantine(const struct ingest_options *o, const struct bus_messa
 {
 	log_warn("ingest", "message %.*s: %s: %s (`sargam dead list`)", SLICE_FMT(m->id), reason, detail);
 	TRY(quarantine_put_message(o->store, m, reason, detail, err));
+	TRY(mend_answer(o->store, m, reason, err));
 	out->quarantined++;
 	return RC_OK;
 }
@@ -165,6 +167,7 @@ enum rc ingest_effect(const struct ingest_options *o, const struct bus_message *
 			*err = why;
 		return err_wrap(err, rc, "put %.*s", SLICE_FMT(p.key));
 	}
+	TRY(mend_answer(o->store, m, NULL, err));
 	*out_receipt = (struct state_receipt){
 		.message_id = m->id,
 		.run_id = run_of(o, m),

@@ -180,3 +180,42 @@ enum rc mend_put(struct store *store, const struct letter *l, const struct bus_m
 	return err_set(err, RC_REJECT, "%.*s/%.*s was mended by somebody else meanwhile (revision %lld): look at it again",
 	               SLICE_FMT(l->reason), SLICE_FMT(l->name), (long long) *out_revision);
 }
+
+/* The letter a message says it answers, if that would send it.  Anybody can publish such a name, so it is not believed. */
+static enum rc find_answered(struct store *store, const struct bus_message *m, struct slice id, struct arena *arena,
+                             struct letter *out, bool *out_found, struct err *err)
+{
+	size_t slash = slice_find(id, '/', 0);
+	struct bus_message wanted, came = { .data = m->data };
+	int64_t revision;
+	*out_found = false;
+	if (slash == id.len)
+		return RC_OK;
+	enum rc rc = quarantine_get(store, slice_sub(id, 0, slash), slice_sub(id, slash + 1, id.len - slash - 1), arena, out, err);
+	if (rc == RC_OK && out->kind == LETTER_MESSAGE)
+		rc = mend_read(store, out, arena, &wanted, &revision, err);
+	if (rc != RC_OK || out->kind != LETTER_MESSAGE)
+		return rc == RC_NOT_FOUND || rc == RC_REJECT ? RC_OK : rc;
+	came.attr = arena_alloc_array(arena, m->attr_count, sizeof *came.attr);
+	for (size_t i = 0; i < m->attr_count; i++)
+		if (!letter_attr_is_passing(m->attr[i].key))
+			came.attr[came.attr_count++] = m->attr[i];
+	*out_found = mend_is_same(&wanted, &came);
+	return RC_OK;
+}
+
+enum rc mend_answer(struct store *store, const struct bus_message *m, const char *reason, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(2 * (size_t) BUS_MESSAGE_BYTES_MAX);
+	struct slice id = bus_attr_get(m, LETTER_ATTR_ID);
+	struct letter l;
+	char name[HASH_HEX_BYTES];
+	bool found;
+	if (!id.ptr)
+		return RC_OK;
+	quarantine_message_name(m, name);
+	if (reason && slice_eq(id, arena_printf(&scratch, "%s/%s", reason, name)))
+		return RC_OK;
+	TRY(find_answered(store, m, id, &scratch, &l, &found, err));
+	return found ? quarantine_remove(store, &l, err) : RC_OK;
+}

@@ -18,6 +18,10 @@ MUST_USE enum rc mend_read(struct store *store, const struct letter *l, struct a
  * else mended it meanwhile, in another way.  Durable on return; a death midway leaves bytes nobody names, and once more does it. */
 MUST_USE enum rc mend_put(struct store *store, const struct letter *l, const struct bus_message *m, int64_t based_on,
                           int64_t *out_revision, struct err *err);
+/* A replayed message has come through: the letter it names is answered and goes, if it would still send this very message (else
+ * somebody mended it meanwhile).  `reason`: it was bad again, for this reason, and has a letter; its own stays.  NULL: it was
+ * usable.  Whoever takes a message does this before acknowledging, so that replay needs to take nothing away. */
+MUST_USE enum rc mend_answer(struct store *store, const struct bus_message *m, const char *reason, struct err *err);
 /* Same data and attributes, in whatever order. */
 bool mend_is_same(const struct bus_message *a, const struct bus_message *b);
 

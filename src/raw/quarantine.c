@@ -1,7 +1,6 @@
 #include "raw/quarantine.h"
 
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/metrics.h"
 #include "base/time.h"
@@ -12,6 +11,7 @@
 #define LETTER_MEMORY_BYTES (4 * LETTER_BYTES_MAX) /* a letter and what is read out of it */
 #define LIST_MEMORY_BYTES ((size_t) 4 << 20)
 #define COUNT_TRIES 16
+#define MESSAGE_NAME_LEN 16
 
 static const char *const kind_name[] = {
 	[LETTER_MESSAGE] = "message",
@@ -161,13 +161,17 @@ enum rc quarantine_put(struct store *store, const struct letter *letter, struct 
 	return rc;
 }
 
-bool letter_attr_is_passing(struct slice key)
+static bool is_history(struct slice key)
 {
-	return slice_is(key, "run_id") || slice_starts(key, SLICE("CloudPubSubDeadLetter")) || slice_is(key, LETTER_ATTR_ATTEMPTS) ||
-	       slice_is(key, LETTER_ATTR_SINCE);
+	return slice_is(key, LETTER_ATTR_ID) || slice_is(key, LETTER_ATTR_ATTEMPTS) || slice_is(key, LETTER_ATTR_SINCE);
 }
 
-static void message_name(const struct bus_message *m, char out_hex[static HASH_HEX_BYTES])
+bool letter_attr_is_passing(struct slice key)
+{
+	return slice_is(key, "run_id") || slice_starts(key, SLICE("CloudPubSubDeadLetter")) || is_history(key);
+}
+
+void quarantine_message_name(const struct bus_message *m, char out_hex[static HASH_HEX_BYTES])
 {
 	CLEANUP(hash_closep) struct hash *hash = hash_open();
 	for (size_t i = 0; i < m->attr_count; i++) {
@@ -180,6 +184,7 @@ static void message_name(const struct bus_message *m, char out_hex[static HASH_H
 	}
 	hash_add(hash, m->data);
 	hash_hex(hash, out_hex);
+	out_hex[MESSAGE_NAME_LEN] = '\0';
 }
 
 /* What the message brings along of the attempts before this one, and its attributes without that. */
@@ -192,7 +197,7 @@ static void read_history(const struct bus_message *m, struct letter *l, struct a
 		l->first_at = 0;
 	l->attr = arena_alloc_array(arena, m->attr_count, sizeof *l->attr);
 	for (size_t i = 0; i < m->attr_count; i++)
-		if (!slice_is(m->attr[i].key, LETTER_ATTR_ATTEMPTS) && !slice_is(m->attr[i].key, LETTER_ATTR_SINCE))
+		if (!is_history(m->attr[i].key))
 			l->attr[l->attr_count++] = m->attr[i];
 }
 
@@ -200,12 +205,12 @@ enum rc quarantine_put_message(struct store *store, const struct bus_message *m,
                                struct err *err)
 {
 	char hex[HASH_HEX_BYTES];
-	message_name(m, hex);
+	quarantine_message_name(m, hex);
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
 	struct slice playlist_id = bus_attr_get(m, "playlist_id");
 	struct letter l = {
 		.reason = slice_of(reason),
-		.name = (struct slice){ hex, 16 },
+		.name = slice_of(hex),
 		.detail = slice_of(detail),
 		.kind = LETTER_MESSAGE,
 		.playlist_id = playlist_id_ok(playlist_id) ? playlist_id : SLICE_NULL,

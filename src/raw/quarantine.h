@@ -8,10 +8,11 @@
  *
  * A letter counts its attempts and knows the first and the last one's time, in the object itself, so that nothing else must
  * survive.  An attempt is a failed reading of a snapshot or a failed fetch; of a message each publish (by its publish time: a
- * redelivery is none).  A replayed message carries the count along (LETTER_ATTR_*), since its letter is gone by then. */
+ * redelivery is none).  A replayed message says whose letter it answers and how often it was tried (LETTER_ATTR_*). */
 #ifndef RAW_QUARANTINE_H
 #define RAW_QUARANTINE_H
 
+#include "base/hash.h"
 #include "bus/bus.h"
 #include "store/store.h"
 
@@ -39,7 +40,9 @@ struct letter {
 	struct slice dropped_why;  /* said by whoever drops it; SLICE_NULL for nothing */
 	int64_t dropped_at;
 };
-#define LETTER_ATTR_ATTEMPTS "sargam_dead_attempts" /* of a replayed message: how often it was tried before */
+/* Attributes of a replayed message. */
+#define LETTER_ATTR_ID "sargam_dead_letter"         /* "reason/name" of the letter that goes when it is usable */
+#define LETTER_ATTR_ATTEMPTS "sargam_dead_attempts" /* how often it was tried before */
 #define LETTER_ATTR_SINCE "sargam_dead_since"       /* and since when, RFC 3339 */
 /* An attribute that belongs to one delivery, not to the message: no part of its name, not sent again. */
 bool letter_attr_is_passing(struct slice key);
@@ -67,6 +70,8 @@ MUST_USE enum rc quarantine_put(struct store *store, const struct letter *letter
 /* A message as a letter: named by the hash of its data and of its attributes, but for those of one delivery. */
 MUST_USE enum rc quarantine_put_message(struct store *store, const struct bus_message *m, const char *reason,
                                         const char *detail, struct err *err);
+/* The name that letter has. */
+void quarantine_message_name(const struct bus_message *m, char out_hex[static HASH_HEX_BYTES]);
 /* Lines of an imported file, named by their content. */
 MUST_USE enum rc quarantine_put_import(struct store *store, struct slice playlist_id, struct slice reason, struct slice name,
                                        struct slice detail, struct slice lines, struct err *err);

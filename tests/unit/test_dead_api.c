@@ -251,10 +251,10 @@ static void an_edit_is_tried_then_written_then_replayed(void **state UNUSED)
 	call(&f, 200, "GET", with(&f, path, "/data?mended=true"), "");
 	assert_true(slice_is(f.response.body, "{}"));
 	call(&f, 200, "POST", with(&f, path, ":replay"), "");
-	call(&f, 404, "GET", path, "");
 	struct ingest_result r;
 	struct err err = { 0 };
 	assert_int_equal(line_ingest(&f.line, &r, &err), RC_OK);
+	call(&f, 404, "GET", path, "");
 	assert_int_equal(line_count(&f.line, "raw/playlist_id=" LINE_PLAYLIST "/snapshot_at=20260101T000006Z/playlist."), 1);
 	assert_int_equal(line_count(&f.line, "quarantine/"), 0);
 }

@@ -446,6 +446,27 @@ static void what_would_come_back_is_refused_unless_forced(void **state UNUSED)
 	assert_int_equal(l.attempts, 2);
 }
 
+static void a_letter_mended_after_its_replay_stays(void **state UNUSED)
+{
+	BENCH(b);
+	struct letter l;
+	const struct bus_attr first = { SLICE("page"), SLICE("0") }, second = { SLICE("page"), SLICE("1") };
+	const struct dead_replay_options o = { .store = b.line.store, .bus = b.line.bus };
+	struct ingest_result r;
+	const char *next;
+	send(&b, &(struct sent){ .type = "playlist_page", .data = SLICE("x") });
+	assert_true(letter(&b, "bad_attributes", &l));
+	assert_int_equal(edit_part(&b, &l, any_part, &(struct dead_change){ .set = &first, .set_count = 1 }), RC_OK);
+	assert_int_equal(dead_replay(&o, &l, &next, &b.err), RC_OK);
+	assert_int_equal(edit_part(&b, &l, any_part, &(struct dead_change){ .set = &second, .set_count = 1 }), RC_OK);
+	assert_int_equal(line_ingest(&b.line, &r, &b.err), RC_OK);
+	assert_int_equal(line_count(&b.line, "raw/"), 1);
+	assert_true(letter(&b, "bad_attributes", &l)); /* what came was not what it would send now */
+	replay(&b, &l);
+	assert_int_equal(line_count(&b.line, "raw/"), 2);
+	assert_int_equal(line_count(&b.line, "quarantine/"), 0);
+}
+
 /* The snapshot stands, and its manifest names other bytes than the message can bring: the edit makes the revision. */
 static void a_page_the_manifest_does_not_name_becomes_a_revision(void **state UNUSED)
 {
@@ -662,6 +683,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_snapshot_without_a_manifest_takes_one),
 	cmocka_unit_test(attributes_are_mended_and_replay_sends_them),
 	cmocka_unit_test(what_would_come_back_is_refused_unless_forced),
+	cmocka_unit_test(a_letter_mended_after_its_replay_stays),
 	cmocka_unit_test(a_page_the_manifest_does_not_name_becomes_a_revision),
 	cmocka_unit_test(the_very_page_the_manifest_names_comes_by_replay),
 	cmocka_unit_test(another_manifest_is_made_the_one_that_counts),
