@@ -189,7 +189,8 @@ static enum rc hang(struct bus *b, const char *sub, struct arena *arena, struct 
 static void a_disk_that_hangs_does_not_hold_up_the_answer(void **state)
 {
 	(void) state;
-	static const struct bus_ops ops = { .name = "hanging", .subscription = hang };
+	static const struct bus_admin_ops admin = { .subscription = hang };
+	static const struct bus_ops ops = { .name = "hanging", .admin = &admin };
 	struct bus hanging = { .ops = &ops };
 	FIXTURE(f);
 	f.o.bus = &hanging;
