@@ -100,6 +100,8 @@ static enum rc treat_chosen(struct job *j, struct err *err)
 	}
 	enum rc rc = dead_walk(&j->place, &j->filter, SLICE_NULL, &(struct letter_visit){ j, treat }, err);
 	log_note("%zu dead letters %s", j->done, j->verb == REPLAY ? "tried again" : "dropped");
+	if (rc == RC_OK && *(const volatile bool *) app_stop(j->app))
+		return err_set(err, RC_RETRY, "stopped: run the command again to go on");
 	return rc;
 }
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "cmd/grid.h"
+#include "raw/key.h"
 #include "raw/mend.h"
 #include "raw/snapshot.h"
 #include "serve/dead_api.h"
@@ -159,7 +160,7 @@ static enum rc add_origin(struct store *store, const struct letter *l, struct bu
 	CLEANUP(arena_done) struct arena arena = arena_new(64 * MANIFEST_BYTES_MAX);
 	struct raw_snapshot s;
 	struct manifest m;
-	if (l->kind != LETTER_SNAPSHOT || !l->playlist_id.ptr || !l->has_snapshot_at)
+	if (l->kind != LETTER_SNAPSHOT || !playlist_id_ok(l->playlist_id) || !l->has_snapshot_at)
 		return RC_OK;
 	enum rc rc = raw_snapshot_look(store, l->playlist_id, l->snapshot_at, &s, err);
 	if (rc == RC_NOT_FOUND || (rc == RC_OK && !s.has_manifest))

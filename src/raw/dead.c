@@ -244,7 +244,7 @@ static enum rc replay_message(const struct dead_replay_options *o, const struct 
 static enum rc mark_partition(const struct dead_replay_options *o, const struct letter *l, struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
-	if (!l->playlist_id.ptr || !l->has_snapshot_at)
+	if (!playlist_id_ok(l->playlist_id) || !l->has_snapshot_at)
 		return err_set(err, RC_REJECT, "%.*s/%.*s does not say which snapshot it is", SLICE_FMT(l->reason), SLICE_FMT(l->name));
 	int64_t day = time_day_number(l->snapshot_at, o->chart_offset_s);
 	struct time_text month = time_month(day);

@@ -56,8 +56,8 @@ static void read_attributes(const struct json *attrs, struct arena *arena, struc
 	void *iter = NULL;
 	struct slice key, value;
 	const struct json *v;
-	out->attr = arena_alloc_array(arena, json_size(attrs), sizeof *out->attr);
-	while (json_next(attrs, &iter, &key, &v))
+	out->attr = arena_alloc_array(arena, BUS_ATTRS_MAX, sizeof *out->attr);
+	while (json_next(attrs, &iter, &key, &v) && out->attr_count < BUS_ATTRS_MAX)
 		if (json_string(v, &value))
 			out->attr[out->attr_count++] = (struct bus_attr){ arena_copy(arena, key), arena_copy(arena, value) };
 }

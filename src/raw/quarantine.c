@@ -122,9 +122,8 @@ static enum rc count_attempt(struct store *store, struct slice key, const struct
 		struct letter old = { 0 }, sum;
 		int64_t version;
 		enum rc rc = read_letter(store, key, &scratch, &old, &version, err);
-		if (rc == RC_NOT_FOUND)
-			return RC_OK; /* taken away this moment: somebody has seen it */
-		TRY(rc);
+		if (rc != RC_OK)
+			return rc; /* RC_NOT_FOUND: taken away this moment */
 		if (!add_attempt(&old, now, &sum))
 			return RC_OK;
 		write_letter(&sum, &text);
@@ -136,29 +135,40 @@ static enum rc count_attempt(struct store *store, struct slice key, const struct
 	return RC_OK;
 }
 
-enum rc quarantine_put(struct store *store, const struct letter *letter, struct slice body, bool *out_new, struct err *err)
+/* The bytes first: a letter never points to nothing.  RC_NOT_FOUND when the letter was taken away while this was going on. */
+static enum rc put_or_count(struct store *store, const struct letter *l, struct slice body, struct slice text, bool *out_new,
+                            struct err *err)
 {
 	CLEANUP(arena_done) struct arena scratch = arena_new(1 << 16);
+	if (body.ptr)
+		TRY(store_put_if_absent(store, key_of("quarantine", l, "body", &scratch), body, NULL, err));
+	struct slice key = key_of("quarantine", l, "json", &scratch);
+	enum rc rc = store_put_if_absent(store, key, text, out_new, err);
+	if (rc == RC_REJECT || (rc == RC_OK && !*out_new))
+		return count_attempt(store, key, l, err);
+	if (rc == RC_OK)
+		metric_add(METRIC_dead_letters, 1);
+	return rc;
+}
+
+enum rc quarantine_put(struct store *store, const struct letter *letter, struct slice body, bool *out_new, struct err *err)
+{
 	CLEANUP(buf_done) struct buf text = buf_new(LETTER_BYTES_MAX);
 	struct letter l = *letter;
-	bool dropped, ignored;
+	enum rc rc = RC_NOT_FOUND;
+	bool dropped;
 	*out_new = false;
-	TRY(quarantine_is_dropped(store, &l, &dropped, err));
-	if (dropped)
-		return RC_OK;
-	if (body.ptr) /* the bytes first: a letter never points to nothing */
-		TRY(store_put_if_absent(store, key_of("quarantine", &l, "body", &scratch), body, &ignored, err));
 	if (!l.first_at)
 		l.first_at = l.last_at;
 	write_letter(&l, &text);
 	TRY(buf_ok(&text, "dead letter", err));
-	struct slice key = key_of("quarantine", &l, "json", &scratch);
-	enum rc rc = store_put_if_absent(store, key, buf_slice(&text), out_new, err);
-	if (rc == RC_REJECT || (rc == RC_OK && !*out_new))
-		return count_attempt(store, key, &l, err);
-	if (rc == RC_OK)
-		metric_add(METRIC_dead_letters, 1);
-	return rc;
+	for (int i = 0; i < COUNT_TRIES && rc == RC_NOT_FOUND; i++) {
+		TRY(quarantine_is_dropped(store, &l, &dropped, err));
+		if (dropped)
+			return RC_OK;
+		rc = put_or_count(store, &l, body, buf_slice(&text), out_new, err);
+	}
+	return rc == RC_NOT_FOUND ? err_wrap(err, RC_RETRY, "dead letter") : rc;
 }
 
 static bool is_history(struct slice key)
@@ -238,8 +248,8 @@ static void read_attributes(const struct json *attrs, struct arena *arena, struc
 	void *iter = NULL;
 	struct slice key, value;
 	const struct json *v;
-	out->attr = arena_alloc_array(arena, json_size(attrs), sizeof *out->attr);
-	while (json_next(attrs, &iter, &key, &v))
+	out->attr = arena_alloc_array(arena, BUS_ATTRS_MAX, sizeof *out->attr);
+	while (json_next(attrs, &iter, &key, &v) && out->attr_count < BUS_ATTRS_MAX)
 		if (json_string(v, &value))
 			out->attr[out->attr_count++] = (struct bus_attr){ arena_copy(arena, key), arena_copy(arena, value) };
 }
@@ -284,6 +294,8 @@ static enum rc read_letter(struct store *store, struct slice key, struct arena *
 	out->object = arena_copy(arena, json_get_string(root, "object"));
 	out->has_snapshot_at = time_parse_rfc3339(json_get_string(root, "snapshot_at"), &out->snapshot_at);
 	out->attempts = json_get_integer(root, "attempts", 1); /* letters of older versions do not say */
+	if (out->attempts < 1 || out->attempts > INT32_MAX)
+		out->attempts = 1;
 	out->first_at = time_member(root, "first_at");
 	out->last_at = time_member(root, "last_at");
 	read_attributes(json_get(root, "attributes"), arena, out);
@@ -425,7 +437,8 @@ enum rc quarantine_find(struct store *store, struct slice which, struct arena *a
 enum rc quarantine_body(struct store *store, const struct letter *l, struct arena *arena, struct slice *out,
                         struct err *err)
 {
-	if (!l->object.ptr || !store_key_ok(l->object))
+	bool is_ours = slice_starts(l->object, SLICE("quarantine/")) || slice_starts(l->object, SLICE("raw/"));
+	if (!l->object.ptr || !is_ours || !store_key_ok(l->object)) /* a letter names no other file of the home */
 		return err_set(err, RC_NOT_FOUND, "%.*s/%.*s: no bytes belong to this letter", SLICE_FMT(l->reason),
 		               SLICE_FMT(l->name));
 	return store_get(store, l->object, arena, out, NULL, err);

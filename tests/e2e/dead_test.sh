@@ -145,10 +145,11 @@ check 'of two at once none overwrites the other unseen' two_at_once
 log=$TEST_TMP/log pid=''
 trap '[[ -z $pid ]] || kill -9 "$pid" 2>/dev/null || true' EXIT
 publish() { # FILE with the request
+	: >"$log"
 	"$SARGAM" --home "$home" serve --port 0 >"$log" 2>&1 </dev/null &
 	pid=$!
-	for ((i = 0; i < 400; i++)); do grep -qs "^sargam serves" "$log" && break; sleep 0.05; done
-	curl -s -o "$out" -X POST -H 'Content-Type: application/json' "$(sed -n 's/.* at //p' "$log")/v1/projects/sargam/topics/Spotify-etl:publish" -d @"$1"
+	for ((i = 0; i < 400; i++)); do grep -q "^sargam serves" "$log" && break; sleep 0.05; done
+	curl -sf -o "$out" -X POST -H 'Content-Type: application/json' "$(sed -n 's/.* at //p' "$log")/v1/projects/sargam/topics/Spotify-etl:publish" -d @"$1"
 	kill -TERM "$pid" && wait "$pid"
 	pid=''
 }

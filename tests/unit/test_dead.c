@@ -3,6 +3,7 @@
 #include "bronze/partition.h"
 #include "raw/dead.h"
 #include "raw/key.h"
+#include "raw/mend.h"
 #include "support/line.h"
 #include "test.h"
 
@@ -286,6 +287,44 @@ static void one_is_found_by_its_whole_name_without_a_list(void **state UNUSED)
 	room_close(&r);
 }
 
+/* Whoever can write into the bucket can write letters, too. */
+static void a_forged_letter_does_no_harm(void **state UNUSED)
+{
+	static const char *const forged[] = {
+		"{", "[]", "{}", "{\"kind\":\"snapshot\",\"playlist_id\":\"../..\",\"snapshot_at\":\"2026-01-01T00:00:00Z\"}",
+		"{\"kind\":\"message\",\"object\":\"spotify-token.json\"}", "{\"kind\":\"message\",\"object\":\"quarantine/../spotify-token.json\"}",
+		"{\"kind\":\"snapshot\",\"attempts\":9223372036854775807}", "{\"kind\":\"message\",\"attempts\":-7}",
+	};
+	struct room r;
+	struct letter l;
+	struct slice body;
+	struct bus_message m;
+	int64_t revision;
+	const char *next;
+	room_open(&r);
+	assert_int_equal(store_put_if_absent(r.line.store, SLICE("spotify-token.json"), SLICE("secret"), NULL, &r.err), RC_OK);
+	for (size_t i = 0; i < COUNT_OF(forged); i++) {
+		struct slice key = arena_printf(&r.arena, "quarantine/forged/n%zu.json", i);
+		assert_int_equal(store_put_if_absent(r.line.store, key, slice_of(forged[i]), NULL, &r.err), RC_OK);
+		assert_int_equal(find(&r, arena_printf(&r.arena, "forged/n%zu", i).ptr, &l), RC_OK);
+		assert_true(letter_attempts(&l) >= 1 && letter_attempts(&l) < 10);
+		assert_int_equal(quarantine_body(r.line.store, &l, &r.arena, &body, &r.err), RC_NOT_FOUND);
+		if (l.kind == LETTER_MESSAGE)
+			assert_int_equal(mend_read(r.line.store, &l, &r.arena, &m, &revision, &r.err), RC_NOT_FOUND);
+		assert_int_not_equal(replay(&r, &l, &next), RC_OK);
+	}
+	CLEANUP(buf_done) struct buf many = buf_new(1 << 20);
+	buf_adds(&many, "{\"kind\":\"message\",\"attributes\":{");
+	for (int i = 0; i < 60000; i++)
+		buf_addf(&many, "%s\"%d\":\"\"", i ? "," : "", i);
+	buf_adds(&many, "}}");
+	assert_int_equal(store_put_if_absent(r.line.store, SLICE("quarantine/forged/many.json"), buf_slice(&many), NULL, &r.err), RC_OK);
+	assert_int_equal(find(&r, "forged/many", &l), RC_OK);
+	assert_int_equal(l.attr_count, BUS_ATTRS_MAX);
+	assert_int_equal(list(&r), COUNT_OF(forged) + 1);
+	room_close(&r);
+}
+
 static void a_drop_keeps_who_said_why(void **state UNUSED)
 {
 	struct room r;
@@ -341,6 +380,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_redelivery_is_no_attempt_another_publish_is),
 	cmocka_unit_test(a_walk_passes_every_letter_once_whatever_the_page),
 	cmocka_unit_test(one_is_found_by_its_whole_name_without_a_list),
+	cmocka_unit_test(a_forged_letter_does_no_harm),
 	cmocka_unit_test(a_drop_keeps_who_said_why),
 };
 TEST_SUITE(dead, tests);
