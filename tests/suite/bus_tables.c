@@ -35,8 +35,8 @@ void bus_tables_check(const char *path)
 		"SELECT count(*) FROM messages JOIN bodies USING (message_id) WHERE length(data) <> data_bytes",
 		"SELECT count(*) FROM deliveries WHERE state NOT IN (0, 1, 2, 3, 4) OR (state NOT IN (1, 2)) <> (due_ms = 0)",
 		/* the first open one of an ordering key does not wait for another of it */
-		"SELECT count(*) FROM deliveries d WHERE state = 4 AND (order_key = 0 OR NOT EXISTS (SELECT 1 FROM deliveries e WHERE"
-		" e.subscription_id = d.subscription_id AND e.order_key = d.order_key AND e.state <> 3 AND e.message_id < d.message_id))",
+		("SELECT count(*) FROM deliveries d WHERE state = 4 AND (order_key = 0 OR NOT EXISTS (SELECT 1 FROM deliveries e WHERE"
+		 " e.subscription_id = d.subscription_id AND e.order_key = d.order_key AND e.state <> 3 AND e.message_id < d.message_id))"),
 		"SELECT count(*) FROM messages m JOIN topics t USING (topic_id) WHERE pending = 0 AND letter = 0 AND t.retention_ms = 0",
 		"SELECT count(*) FROM messages WHERE letter = 1 AND pending > 0",
 		"SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",

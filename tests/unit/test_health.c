@@ -1,6 +1,8 @@
 /* /healthz and /readyz, and the file that says who serves a home. */
 #include "serve/health.h"
 
+#include "bus/bus_admin.h"
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
