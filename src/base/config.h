@@ -57,6 +57,13 @@
 	X(schedule,                "@daily",        "when `sargam serve` runs the pipeline: a cron expression such as 30 6 * * * or @hourly (empty = never)") \
 	X(schedule_time_zone,      "UTC",           "whose clock the schedule goes by: UTC, +05:30, or a name such as Asia/Kolkata") \
 	X(schedule_missed,         "catch_up",      "after times at which nobody served: catch_up = one run at once, skip = wait for the next time") \
+	X(serve_address,           "127.0.0.1",     "where `sargam serve` listens; any but a loopback address needs a token or OIDC") \
+	X(serve_hosts,             "",              "other names this machine is called by, separated by commas (a proxy's)") \
+	X(serve_token_file,        "",              "a file only you can read whose first line is the token that callers must show (or SARGAM_SERVE_TOKEN in the environment)") \
+	X(serve_oidc_audience,     "",              "take ID tokens made out to this audience (empty = take none)") \
+	X(serve_oidc_emails,       "",              "whose ID tokens are taken: addresses of service accounts, separated by commas") \
+	X(serve_oidc_issuers,      "https://accounts.google.com,accounts.google.com", "who may have made them") \
+	X(serve_oidc_jwks_url,     "https://www.googleapis.com/oauth2/v3/certs", "where the issuer's keys are") \
 	X(playlists,               "",              "playlist ids to follow beside the watch list, separated by commas")
 
 enum config_from { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENV, CONFIG_CLI };

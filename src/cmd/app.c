@@ -85,6 +85,11 @@ const char *app_home(struct app *app)
 	return app->home;
 }
 
+const char *app_config_file(struct app *app)
+{
+	return app->config_file;
+}
+
 bool app_quiet(struct app *app)
 {
 	return app->quiet;

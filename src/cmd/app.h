@@ -32,6 +32,7 @@ struct config *app_config(struct app *app);
 const struct drift_policy *app_drift_policy(struct app *app);
 struct clock *app_clock(struct app *app);
 const char *app_home(struct app *app);
+const char *app_config_file(struct app *app); /* "" for none */
 bool app_quiet(struct app *app);
 /* Every line on standard error is a JSON object. */
 bool app_json_log(struct app *app);

@@ -40,3 +40,21 @@ void schedule_jobs_close(struct schedule_jobs *jobs)
 	zone_closep(&jobs->zone);
 	jobs->count = 0;
 }
+
+size_t schedule_jobs_overview(const struct schedule_jobs *jobs, struct schedule *s, struct overview_job *out)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < jobs->count && i < OVERVIEW_JOBS_MAX; i++) {
+		CLEANUP(arena_done) struct arena arena = arena_new((size_t) 1 << 20);
+		struct schedule_status status;
+		struct err ignored = { 0 };
+		if (schedule_look(s, &jobs->job[i], &arena, &status, &ignored) != RC_OK || !status.known)
+			continue;
+		struct overview_job *job = &out[count++];
+		*job = (struct overview_job){ .missed = status.missed, .is_running = status.started && status.outcome == SCHEDULE_RUNNING };
+		(void) snprintf(job->name, sizeof job->name, "%s", jobs->job[i].name);
+		if (status.next_due_s != INT64_MAX)
+			job->next_ms = schedule_start_of(&jobs->job[i], status.next_due_s) * 1000;
+	}
+	return count;
+}

@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "dag/schedule.h"
+#include "serve/overview.h"
 
 #define SCHEDULE_JOB_RUN "run"
 
@@ -19,5 +20,8 @@ struct schedule_jobs {
 /* RC_FATAL names the setting, where it stood and what is wanted. */
 MUST_USE enum rc schedule_jobs_open(const struct config *c, struct schedule_jobs *out, struct err *err);
 void schedule_jobs_close(struct schedule_jobs *jobs);
+/* What a schedule knows of them, for people and metrics: how many there are in out[OVERVIEW_JOBS_MAX].  A job that no daemon has had yet is
+ * none; nor is one that cannot be read. */
+size_t schedule_jobs_overview(const struct schedule_jobs *jobs, struct schedule *s, struct overview_job *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* status: what is read. */
 #include "cmd/status.h"
 
+#include "cmd/schedule_jobs.h"
 #include "io/file.h"
 
 #define PATH_BYTES 4200
@@ -37,6 +38,18 @@ static enum rc read_bus(struct app *app, struct arena *arena, struct status *s, 
 	return overview_bus(bus, arena, &s->bus, err);
 }
 
+/* Without jobs when the settings make none. */
+static void read_schedule(struct app *app, struct state *st, struct status *s)
+{
+	struct schedule_jobs jobs;
+	struct err ignored = { 0 };
+	if (schedule_jobs_open(app_config(app), &jobs, &ignored) != RC_OK)
+		return;
+	CLEANUP(schedule_closep) struct schedule *schedule = schedule_open(&(struct schedule_options){ .state = st, .clock = app_clock(app) });
+	s->job_count = schedule_jobs_overview(&jobs, schedule, s->job);
+	schedule_jobs_close(&jobs);
+}
+
 static enum rc read_state(struct app *app, struct arena *arena, struct status *s, struct err *err)
 {
 	CLEANUP(state_closep) struct state *st = NULL;
@@ -45,6 +58,7 @@ static enum rc read_state(struct app *app, struct arena *arena, struct status *s
 	int64_t day_start_s = overview_day_start(s->now_ms / 1000, config_chart_offset_s(c));
 	TRY(state_open_reader(path_in(s->home, "state.db", path), app_clock(app), &st, err));
 	TRY(overview_runs(st, arena, &s->runs, err));
+	read_schedule(app, st, s);
 	return overview_playlists(st, c->playlists, day_start_s, arena, &s->playlists, err);
 }
 

@@ -1,6 +1,7 @@
 #include "io/child.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "io/file_step.h"
@@ -106,7 +107,7 @@ static int spawn(const struct child_options *o, struct pipes *p, pid_t *out_pid)
 		return errnum;
 	errnum = posix_spawnattr_init(&attr);
 	if (!errnum) {
-		const int from[] = { p->in[0], p->out[1], p->err[1] };
+		const int from[] = { p->in[0], p->out[1], o->keeps_stderr ? STDERR_FILENO : p->err[1] };
 		errnum = set_attributes(&attr);
 		for (int i = 0; i < 3 && !errnum; i++)
 			errnum = posix_spawn_file_actions_adddup2(&actions, from[i], i);
@@ -136,6 +137,8 @@ enum rc child_start(const struct child_options *o, struct child **out, struct er
 	*c = (struct child){ .pid = pid, .in = p.in[1], .out = p.out[0], .err = p.err[0], .stop = o->stop,
 	                     .name = mem_strdup(o->argv[0]), .unread = buf_new(CHILD_UNREAD_BYTES_MAX) };
 	p.in[1] = p.out[0] = p.err[0] = -1;
+	if (o->keeps_stderr)
+		fd_closep(&c->err);
 	*out = c;
 	return RC_OK;
 }
@@ -343,6 +346,23 @@ enum rc child_trouble(struct child *c, struct err *err)
 	const char *said = child_said(c);
 	return err_set(err, RC_FATAL, "'%s' ended with %s %d%s%s", c->name, c->killed ? "signal" : "status",
 	               c->killed ? status - 128 : status, *said ? ": " : "", said);
+}
+
+bool child_end(struct child *c, int64_t grace_ms)
+{
+	int64_t until_ns = clock_mono_ns(clock_system()) + grace_ms * 1000000;
+	bool in_time = look_ended(c, WNOHANG);
+	if (!in_time)
+		(void) kill(-c->pid, SIGTERM);
+	while (!in_time && clock_mono_ns(clock_system()) < until_ns) {
+		clock_sleep_ms(clock_system(), LOOK_MS);
+		in_time = look_ended(c, WNOHANG);
+	}
+	if (!in_time) {
+		(void) kill(-c->pid, SIGKILL);
+		(void) look_ended(c, 0);
+	}
+	return in_time;
 }
 
 void child_close(struct child *c)

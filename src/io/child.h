@@ -22,6 +22,7 @@ struct child_options {
 	const char *const *argv;    /* ends with NULL; argv[0] is looked up in PATH */
 	const char *const *env;     /* "NAME=value" besides those of this process; ends with NULL; may be NULL */
 	const char *env_drop;       /* variables whose names begin like this are not handed down; may be NULL */
+	bool keeps_stderr;          /* its standard error is that of this process, and nothing of it is known here */
 	bool takes_input;           /* child_write fills its standard input; else that is empty */
 	const volatile bool *stop;  /* asked while waiting; may be NULL */
 };
@@ -40,6 +41,9 @@ MUST_USE enum rc child_wait(struct child *c, int *out_status, struct err *err);
 const char *child_said(struct child *c);
 /* Fills `err` with how it ended and what it said: RC_RETRY when it was told to stop, else RC_FATAL. */
 MUST_USE enum rc child_trouble(struct child *c, struct err *err);
+/* Asks it to end (SIGTERM) and waits for that; it has gone when this returns false, too: then it took longer than grace_ms and was
+ * killed. */
+bool child_end(struct child *c, int64_t grace_ms);
 /* Takes NULL; ends it and its own children when it still runs. */
 void child_close(struct child *c);
 static inline void child_closep(struct child **c)

@@ -333,6 +333,26 @@ static enum rc still_to_come(const struct ingest_options *o, int64_t *out_wait_m
 	return RC_OK;
 }
 
+/* One pull and its effects. */
+static enum rc pull_batch(const struct ingest_options *o, struct ingest_result *out, bool *out_any, struct err *err)
+{
+	CLEANUP(arena_done) struct arena scratch = arena_new(PULL_MEMORY_BYTES);
+	struct bus_delivery *d;
+	size_t count;
+	TRY_WRAP(bus_pull(o->bus, SUBSCRIPTION, PULL_MESSAGES, PULL_BYTES, &scratch, &d, &count, err), err, "pull from %s", SUBSCRIPTION);
+	*out_any = count > 0;
+	if (count)
+		TRY_WRAP(take_batch(o, d, count, out, err), err, "ingest");
+	return RC_OK;
+}
+
+enum rc ingest_some(const struct ingest_options *o, struct ingest_result *out, bool *out_any, struct err *err)
+{
+	*out_any = false;
+	TRY(pull_batch(o, out, out_any, err));
+	return *out_any ? RC_OK : drain_dead(o, out, err);
+}
+
 enum rc ingest_run(const struct ingest_options *o, struct ingest_result *out, struct err *err)
 {
 	*out = (struct ingest_result){ 0 };
@@ -341,13 +361,9 @@ enum rc ingest_run(const struct ingest_options *o, struct ingest_result *out, st
 	for (;;) {
 		if (o->stop && *o->stop)
 			return err_set(err, RC_RETRY, "stopped: run the command again to go on");
-		CLEANUP(arena_done) struct arena scratch = arena_new(PULL_MEMORY_BYTES);
-		struct bus_delivery *d;
-		size_t count;
-		TRY_WRAP(bus_pull(o->bus, SUBSCRIPTION, PULL_MESSAGES, PULL_BYTES, &scratch, &d, &count, err), err, "pull from %s",
-		         SUBSCRIPTION);
-		if (count) {
-			TRY_WRAP(take_batch(o, d, count, out, err), err, "ingest");
+		bool any;
+		TRY(pull_batch(o, out, &any, err));
+		if (any) {
 			waited_ms = 0;
 			if (o->on_progress)
 				o->on_progress(o->ctx, (size_t) out->received, 0);

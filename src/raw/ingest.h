@@ -30,6 +30,9 @@ struct ingest_result {
 	int64_t received, objects, twice, skipped, quarantined, completed; /* completed: snapshots that became complete */
 };
 
+/* What one pull brings, at most; adds to *out.  *out_any: false when nothing is due now: then what the bus gave up on has been looked
+ * after, too. */
+MUST_USE enum rc ingest_some(const struct ingest_options *o, struct ingest_result *out, bool *out_any, struct err *err);
 /* Until nothing is left to deliver. */
 MUST_USE enum rc ingest_run(const struct ingest_options *o, struct ingest_result *out, struct err *err);
 /* One message's effect, for the push door too: RC_OK = acknowledge. */

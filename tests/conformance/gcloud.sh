@@ -16,7 +16,7 @@ if [[ $# -gt 0 ]]; then
 	url=$1
 	pending=()
 else
-	"$SARGAM" --home "$TEST_TMP/home" serve --port 0 --project proj >"$log" 2>&1 </dev/null &
+	"$SARGAM" --home "$TEST_TMP/home" serve --bus-only --port 0 --project proj >"$log" 2>&1 </dev/null &
 	pid=$!
 	for ((i = 0; i < 400; i++)); do
 		url=$(sed -n 's|.*\(http://127\.0\.0\.1:[0-9]*\).*|\1/|p' "$log" | head -n 1)

@@ -84,7 +84,7 @@ class Server:
 
 def start(kind, tmp):
     if kind == "sargam":
-        command = [os.environ["SARGAM"], "--home", f"{tmp}/home", "serve", "--port", "0", "--project", PROJECT]
+        command = [os.environ["SARGAM"], "--home", f"{tmp}/home", "serve", "--bus-only", "--port", "0", "--project", PROJECT]
         return Server(command, f"{tmp}/sargam.log", r"http://127\.0\.0\.1:(\d+)")
     command = ["java", "-Xmx512m", "-jar", os.environ["PUBSUB_EMULATOR_JAR"], "--host=127.0.0.1", f"--port={free_port()}"]
     return Server(command, f"{tmp}/emulator.log", r"Server started, listening on (\d+)")

@@ -21,7 +21,7 @@ stop() { # SIGNAL: its exit status goes into $status
 }
 serve() {
 	: >"$log"
-	"$SARGAM" --home "$home" serve --port 0 >"$log" 2>&1 </dev/null &
+	"$SARGAM" --home "$home" serve --bus-only --port 0 >"$log" 2>&1 </dev/null &
 	pid=$!
 	for ((i = 0; i < 400; i++)); do
 		grep -q '^sargam serves' "$log" && break
