@@ -8,7 +8,7 @@ trap 'kill -9 $pid $hook_pid 2>/dev/null || true' EXIT
 
 serve() { # serve [OPTION]...
 	: >"$log"
-	"$SARGAM" --home "$home" --log-format json serve --port 0 "$@" >"$log" 2>"$log.err" </dev/null &
+	"$SARGAM" --home "$home" --log-format json serve --bus-only --port 0 "$@" >"$log" 2>"$log.err" </dev/null &
 	pid=$!
 	for ((i = 0; i < 400; i++)); do
 		grep -q '^sargam serves' "$log" && break
