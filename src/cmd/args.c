@@ -71,6 +71,14 @@ static enum rc known_options(const struct command *command, const char *given, s
 	               command->name, given, buf_str(&names));
 }
 
+/* What stood there for an option that was found by `name`: getopt_long takes a beginning of it, too, which is another option's name
+ * tomorrow. */
+static bool is_whole(const char *given, const char *name)
+{
+	size_t len = strlen(name);
+	return strncmp(given, "--", 2) == 0 && strncmp(given + 2, name, len) == 0 && (given[2 + len] == '\0' || given[2 + len] == '=');
+}
+
 enum rc args_parse(struct app *app, const struct command *command, int argc, char **argv, struct args *out,
                    bool *out_help, struct err *err)
 {
@@ -92,6 +100,9 @@ enum rc args_parse(struct app *app, const struct command *command, int argc, cha
 		if (c != 0 || index < 0)
 			return known_options(command, optind > 0 && optind <= argc ? argv[optind - 1] : argv[at], err);
 		const char *name = t->entry[index].name;
+		const char *given = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
+		if (!is_whole(given, name))
+			return known_options(command, given, err);
 		if (t->entry[index].kind == KIND_COMMAND) {
 			if (out->option_count == ARGS_MAX)
 				return err_set(err, RC_FATAL, "%s: more than %d options", command->name, ARGS_MAX);

@@ -153,6 +153,8 @@ words() { fails 2 'one word too many' chart a b; }
 check 'two playlists' words
 option() { fails 2 "'--tops' is unknown" chart --tops; }
 check 'an unknown option' option
+check 'the beginning of an option is none' fails 2 "'--playlist' is unknown" chart --playlist 0SampleTop50Sargam0001
+check 'nor is one with its value' fails 2 "'--playlist=x' is unknown" chart --playlist=x
 help() { sargam chart --help; [[ $status == 0 && $(<"$out") == *'--top N'*'--date YYYY-MM-DD'*'--links'* ]]; }
 check '--help' help
 plan
