@@ -348,6 +348,18 @@ enum rc child_trouble(struct child *c, struct err *err)
 	               c->killed ? status - 128 : status, *said ? ": " : "", said);
 }
 
+/* What it prints on its way out is let go: it must never wait for a reader that waits for its end. */
+static void let_go(struct child *c)
+{
+	char gone[4096];
+	int *const fd[] = { &c->out, &c->err };
+	struct pollfd p[] = { { .fd = c->out, .events = POLLIN }, { .fd = c->err, .events = POLLIN } };
+	(void) poll(p, 2, LOOK_MS);
+	for (int i = 0; i < 2; i++)
+		if (p[i].revents && read(*fd[i], gone, sizeof gone) == 0)
+			fd_closep(fd[i]);
+}
+
 bool child_end(struct child *c, int64_t grace_ms)
 {
 	int64_t until_ns = clock_mono_ns(clock_system()) + grace_ms * 1000000;
@@ -355,7 +367,7 @@ bool child_end(struct child *c, int64_t grace_ms)
 	if (!in_time)
 		(void) kill(-c->pid, SIGTERM);
 	while (!in_time && clock_mono_ns(clock_system()) < until_ns) {
-		clock_sleep_ms(clock_system(), LOOK_MS);
+		let_go(c);
 		in_time = look_ended(c, WNOHANG);
 	}
 	if (!in_time) {

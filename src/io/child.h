@@ -41,8 +41,8 @@ MUST_USE enum rc child_wait(struct child *c, int *out_status, struct err *err);
 const char *child_said(struct child *c);
 /* Fills `err` with how it ended and what it said: RC_RETRY when it was told to stop, else RC_FATAL. */
 MUST_USE enum rc child_trouble(struct child *c, struct err *err);
-/* Asks it to end (SIGTERM) and waits for that; it has gone when this returns false, too: then it took longer than grace_ms and was
- * killed. */
+/* Asks it to end (SIGTERM) and waits for that, letting go what it still prints; it has gone when this returns false, too: then it took
+ * longer than grace_ms and was killed. */
 bool child_end(struct child *c, int64_t grace_ms);
 /* Takes NULL; ends it and its own children when it still runs. */
 void child_close(struct child *c);

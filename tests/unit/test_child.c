@@ -2,6 +2,7 @@
 #include "io/child.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "test.h"
 
@@ -204,6 +205,89 @@ static void a_broken_pipe_is_its_own_business(void **unused UNUSED)
 	assert_string_equal(child_said(c), "");
 }
 
+/* Its first line: then it is set up. */
+static void wait_for_line(struct child *c)
+{
+	char bytes[64];
+	size_t got;
+	assert_int_equal(child_read(c, bytes, sizeof bytes, &got, NULL), RC_OK);
+	assert_true(got > 0);
+}
+
+static int64_t mono_ms(void)
+{
+	return clock_mono_ns(clock_system()) / 1000000;
+}
+
+static void asked_to_end_it_may_take_its_time(void **unused UNUSED)
+{
+	CLEANUP(child_closep) struct child *c = start(SHELL("trap 'sleep 0.3; exit 4' TERM; echo up; while :; do sleep 0.02; done"), false);
+	wait_for_line(c);
+	assert_true(child_end(c, 20000));
+	assert_int_equal(status_of(c), 4);
+	assert_true(child_end(c, 0)); /* has gone already */
+	child_closep(&c);
+	no_child_is_left();
+}
+
+static void one_that_does_not_end_is_killed_with_its_children(void **unused UNUSED)
+{
+	CLEANUP(child_closep) struct child *c = start(SHELL("trap '' TERM; sleep 1000 & echo up; wait; sleep 1000"), false);
+	int64_t begin_ms = mono_ms();
+	wait_for_line(c);
+	assert_false(child_end(c, 300));
+	assert_in_range(mono_ms() - begin_ms, 300, 20000);
+	assert_int_equal(status_of(c), 128 + SIGKILL);
+	child_closep(&c);
+	no_child_is_left();
+}
+
+static void what_has_ended_is_not_asked_and_keeps_its_status(void **unused UNUSED)
+{
+	CLEANUP(child_closep) struct child *c = start(SHELL("exit 3"), false);
+	assert_int_equal(status_of(c), 3);
+	assert_true(child_end(c, 0));
+	assert_int_equal(status_of(c), 3);
+}
+
+/* More than its pipes hold, and nobody wants to know. */
+static void on_its_way_out_it_waits_for_no_reader(void **unused UNUSED)
+{
+	CLEANUP(child_closep) struct child *c = start(
+		SHELL("trap 'head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; exit 5' TERM; echo up; while :; do sleep 0.02; done"), false);
+	wait_for_line(c);
+	assert_true(child_end(c, 20000));
+	assert_int_equal(status_of(c), 5);
+}
+
+/* What the child says stands in our own standard error, a file here. */
+static void standard_error_can_be_shared(void **unused UNUSED)
+{
+	char path[512], said[64] = "";
+	(void) snprintf(path, sizeof path, "%s/said", test_tmpdir());
+	FILE *f = fopen(path, "w+e");
+	int kept = dup(STDERR_FILENO);
+	assert_true(f && kept >= 0 && dup2(fileno(f), STDERR_FILENO) == STDERR_FILENO);
+	const struct child_options o = { .argv = SHELL("echo loud >&2; echo out; exit 6"), .keeps_stderr = true };
+	CLEANUP(child_closep) struct child *c = NULL;
+	CLEANUP(buf_done) struct buf out = buf_new(1000);
+	struct err err = { 0 };
+	enum rc rc = child_start(&o, &c, &err);
+	if (rc == RC_OK)
+		read_all(c, &out);
+	int status = rc == RC_OK ? status_of(c) : -1;
+	assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+	(void) close(kept);
+	assert_int_equal(rc, RC_OK);
+	assert_int_equal(status, 6);
+	assert_string_equal(buf_str(&out), "out\n");
+	assert_string_equal(child_said(c), "");
+	rewind(f);
+	assert_non_null(fgets(said, sizeof said, f));
+	(void) fclose(f);
+	assert_string_equal(said, "loud\n");
+}
+
 static void every_step_can_fail(void **unused UNUSED)
 {
 	static const char *const steps[] = { "child.start", "child.write", "child.read", "child.wait" };
@@ -245,6 +329,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(stop_ends_the_wait_and_close_ends_the_child_and_its_children),
 	cmocka_unit_test(who_holds_its_pipe_is_not_waited_for),
 	cmocka_unit_test(a_broken_pipe_is_its_own_business),
+	cmocka_unit_test(asked_to_end_it_may_take_its_time),
+	cmocka_unit_test(one_that_does_not_end_is_killed_with_its_children),
+	cmocka_unit_test(what_has_ended_is_not_asked_and_keeps_its_status),
+	cmocka_unit_test(on_its_way_out_it_waits_for_no_reader),
+	cmocka_unit_test(standard_error_can_be_shared),
 	cmocka_unit_test(every_step_can_fail),
 };
 TEST_SUITE(child, tests)
