@@ -67,9 +67,10 @@ enum rc daemon_open(struct app *app, struct daemon **out, struct err *err)
 
 /* --- children ----------------------------------------------------------------------------------------------- */
 
-static enum schedule_outcome outcome_of(enum rc rc, int status, struct err *inout_why)
+/* RC_RETRY alone is no stop: there may have been no process to be had. */
+static enum schedule_outcome outcome_of(const struct daemon *d, enum rc rc, int status, struct err *inout_why)
 {
-	if (rc == RC_RETRY)
+	if (rc == RC_RETRY && d->stop)
 		return SCHEDULE_STOPPED;
 	if (rc != RC_OK)
 		return SCHEDULE_FAILED;
@@ -88,7 +89,7 @@ static enum schedule_outcome work(void *ctx, enum conductor_work what, struct er
 	static const char *const run[] = { "run", "--quiet", NULL }, *const build[] = { "run", "--from", "bronze", "--quiet", NULL };
 	int status = EXIT_FAILED;
 	enum rc rc = self_run(d->app, what == CONDUCTOR_RUN ? run : build, &d->stop, NULL, &status, out_why);
-	return outcome_of(rc, status, out_why);
+	return outcome_of(d, rc, status, out_why);
 }
 
 static const char **extract_words(const struct door_extract_job *job, struct arena *arena)
@@ -116,7 +117,7 @@ enum rc daemon_extract(void *ctx, const struct door_extract_job *job, struct jso
 	struct consumer *consumer = atomic_load(&d->awake);
 	if (consumer)
 		consumer_wake(consumer);
-	enum schedule_outcome outcome = outcome_of(RC_OK, status, err);
+	enum schedule_outcome outcome = outcome_of(d, RC_OK, status, err);
 	json_set(out_summary, "text", json_new_string(slice_trim(buf_slice(&said))));
 	return outcome == SCHEDULE_DONE ? RC_OK : outcome == SCHEDULE_DEFERRED ? RC_RETRY : RC_FATAL;
 }

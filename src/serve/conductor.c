@@ -64,7 +64,7 @@ static void build(struct conductor *c)
 		c->retry_ms = c->held_ms = 0;
 		return;
 	}
-	if (outcome == SCHEDULE_STOPPED)
+	if (outcome == SCHEDULE_STOPPED && is_stopping(c))
 		return;
 	c->retry_ms = c->retry_ms ? 2 * c->retry_ms : c->o.retry_min_ms;
 	if (c->retry_ms > c->o.retry_max_ms)
@@ -95,7 +95,11 @@ static void run(struct conductor *c, const struct schedule_claim *claim)
 {
 	struct err why = { 0 };
 	log_info("serve", "scheduled run '%s'%s", claim->job, claim->late ? ", for a time that was missed" : "");
-	enum schedule_outcome outcome = c->o.work(c->o.ctx, CONDUCTOR_RUN, &why);
+	enum schedule_outcome outcome = SCHEDULE_STOPPED;
+	if (is_stopping(c)) /* since it was claimed */
+		(void) err_set(&why, RC_RETRY, "the service stops");
+	else
+		outcome = c->o.work(c->o.ctx, CONDUCTOR_RUN, &why);
 	if (outcome == SCHEDULE_FAILED)
 		log_error("serve", "scheduled run '%s': %s", claim->job, why.msg);
 	else if (outcome != SCHEDULE_DONE)
