@@ -20,6 +20,8 @@
 #define QUIET_MS_MAX 30000   /* but none waits longer than this */
 #define RETRY_MS_MIN 60000
 #define RETRY_MS_MAX 3600000
+#define CONSUMER_RETRY_MS_MIN 1000
+#define CONSUMER_RETRY_MS_MAX 60000
 #define SAID_BYTES_MAX ((size_t) 64 << 10)
 
 struct daemon {
@@ -156,7 +158,9 @@ enum rc daemon_start(struct daemon *d, struct err *err)
 		conductor_trigger(d->conductor); /* what a killed service had no time to build */
 	d->consumer = consumer_open(&(struct consumer_options){ .bus = bus, .store = store, .state = d->consumer_state, .clock = app_clock(d->app),
 	                                                        .run_id = "serve", .page_limit_bytes = (size_t) c->page_limit_bytes,
-	                                                        .threads = app_threads(d->app), .look_ms = LOOK_MS, .on_complete = on_complete,
+	                                                        .threads = app_threads(d->app), .look_ms = LOOK_MS,
+	                                                        .retry_min_ms = CONSUMER_RETRY_MS_MIN,
+	                                                        .retry_max_ms = CONSUMER_RETRY_MS_MAX, .on_complete = on_complete,
 	                                                        .ctx = d });
 	atomic_store(&d->awake, d->consumer);
 	return RC_OK;

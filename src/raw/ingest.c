@@ -16,6 +16,7 @@
 #define PULL_MESSAGES 100
 #define PULL_BYTES ((size_t) 32 << 20)
 #define POLL_MS 200
+#define LEASE_S_MAX 600
 #define PULL_MEMORY_BYTES (2 * PULL_BYTES + 2 * (size_t) BUS_MESSAGE_BYTES_MAX)
 
 /* What a message says it is, checked. */
@@ -217,15 +218,62 @@ struct slot {
 	struct arena arena;
 	struct state_receipt receipt;
 	struct ingest_result counts;
-	bool done;
+	bool done, refused;
+	struct err why; /* refused */
 };
 
 static enum rc work_slot(void *ctx, size_t i, struct err *err)
 {
 	struct slot *s = (struct slot *) ctx + i;
-	TRY(ingest_effect(s->o, &s->delivery->message, &s->arena, &s->receipt, &s->counts, err));
-	s->done = true;
+	if (s->done)
+		return RC_OK;
+	arena_reset(&s->arena);
+	s->counts = (struct ingest_result){ 0 };
+	s->receipt = (struct state_receipt){ 0 };
+	enum rc rc = ingest_effect(s->o, &s->delivery->message, &s->arena, &s->receipt, &s->counts, err);
+	s->done = rc == RC_OK;
+	if (rc == RC_RETRY && s->o->hold) { /* the others are tried, too: is it this message's trouble or the store's? */
+		s->refused = true;
+		s->why = *err;
+		return RC_OK;
+	}
+	return rc;
+}
+
+static size_t count_done(const struct slot *slot, size_t count)
+{
+	size_t done = 0;
+	for (size_t i = 0; i < count; i++)
+		done += slot[i].done;
+	return done;
+}
+
+/* The first that was refused. */
+static enum rc refusal(const struct slot *slot, size_t count, struct err *out_why)
+{
+	for (size_t i = 0; i < count; i++)
+		if (slot[i].refused && !slot[i].done) {
+			*out_why = slot[i].why;
+			return RC_RETRY;
+		}
 	return RC_OK;
+}
+
+/* The effects of all, as far as they can be had.  Once one could be stored, the others' trouble is their own. */
+static enum rc work_slots(struct slot *slot, size_t count, const struct ingest_options *o, struct err *out_why)
+{
+	for (;;) {
+		struct slice ack_id[PULL_MESSAGES];
+		TRY(thread_each(count, o->threads, work_slot, slot, out_why));
+		enum rc rc = refusal(slot, count, out_why);
+		if (rc == RC_OK || count_done(slot, count) > 0)
+			return rc;
+		for (size_t i = 0; i < count; i++)
+			ack_id[i] = slot[i].delivery->ack_id;
+		(void) !bus_modify_deadline(o->bus, SUBSCRIPTION, ack_id, count, LEASE_S_MAX, NULL); /* on a full disk that may fail, too */
+		if (!o->hold(o->ctx, out_why))
+			return rc;
+	}
 }
 
 static void add_counts(struct ingest_result *sum, const struct ingest_result *one)
@@ -257,7 +305,7 @@ static enum rc work_batch(struct slot *slot, size_t count, const struct ingest_o
 	struct slice ack_id[PULL_MESSAGES], back[PULL_MESSAGES];
 	size_t receipts = 0, done = 0, undone = 0;
 	struct err why = { 0 };
-	enum rc rc = thread_each(count, o->threads, work_slot, slot, &why);
+	enum rc rc = work_slots(slot, count, o, &why);
 	for (size_t i = 0; i < count; i++) {
 		if (seen_complete(slot, i))
 			slot[i].counts.completed = 0;

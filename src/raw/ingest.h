@@ -23,12 +23,17 @@ struct ingest_options {
 	int threads; /* deliveries worked on side by side; 0 = 1 */
 	int64_t wait_ms_max; /* how long to wait for messages that are backing off or leased by another consumer */
 	void (*on_progress)(void *ctx, size_t done, size_t waiting);
+	/* None of the messages at hand could be stored (RC_RETRY: a full disk).  Waits at most INGEST_HOLD_MS_MAX; true: they are tried again
+	 * under a new lease, so that none comes nearer to the dead letters for it; false, or no function: they are given back. */
+	bool (*hold)(void *ctx, const struct err *why);
 	void *ctx;
 	const bool *stop; /* asked between batches; may be NULL */
 };
 struct ingest_result {
 	int64_t received, objects, twice, skipped, quarantined, completed; /* completed: snapshots that became complete */
 };
+
+#define INGEST_HOLD_MS_MAX 300000 /* half of the longest lease */
 
 /* What one pull brings, at most; adds to *out.  *out_any: false when nothing is due now: then what the bus gave up on has been looked
  * after, too. */
