@@ -1,6 +1,8 @@
 #include "cmd/observe.h"
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "io/notify.h"
 #include "serve/health.h"
 #include "serve/metrics_api.h"
 #include "serve/presence.h"
@@ -19,6 +21,7 @@ struct observe {
 	struct webhook *webhook;
 	bool announced, has_stepped;
 	int64_t stepped_ns;
+	int64_t watchdog_ns, told_ns; /* how often the service manager waits for a word (0: never), and when it had the last */
 };
 
 static enum rc open_bus(struct app *app, struct bus **out, struct err *err)
@@ -113,12 +116,25 @@ enum rc observe_announce(struct observe *o, const char *url, int port, struct er
 {
 	TRY(presence_write(app_home(o->o.app), url, port, app_clock(o->o.app), err));
 	o->announced = true;
-	return RC_OK;
+	o->watchdog_ns = notify_watchdog_ms() * 1000000;
+	return notify_send(NOTIFY_READY, err);
+}
+
+/* One word that was not taken is no harm: the manager waits for two, and then ends this process with reason. */
+static void tell_manager(struct observe *o, int64_t now_ns)
+{
+	struct err err = { 0 };
+	if (!o->watchdog_ns || now_ns - o->told_ns < o->watchdog_ns)
+		return;
+	o->told_ns = now_ns;
+	if (notify_send(NOTIFY_WATCHDOG, &err) != RC_OK)
+		log_warn("serve", "%s", err.msg);
 }
 
 void observe_step(struct observe *o)
 {
 	int64_t now_ns = clock_mono_ns(app_clock(o->o.app));
+	tell_manager(o, now_ns);
 	if (o->has_stepped && now_ns - o->stepped_ns < STEP_EVERY_NS)
 		return;
 	o->has_stepped = true;

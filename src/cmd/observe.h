@@ -30,9 +30,10 @@ static inline void observe_closep(struct observe **o)
 }
 /* Answers /healthz, /readyz and /metrics; false for anything else.  On any thread. */
 bool observe_handle(struct observe *o, const struct server_request *rq, struct server_reply *reply);
-/* `sargam status` finds the daemon from now on. */
+/* `sargam status` finds the daemon from now on, and a service manager that waits for READY=1 (io/notify.h) has it. */
 MUST_USE enum rc observe_announce(struct observe *o, const char *url, int port, struct err *err);
-/* As often as is convenient: the webhook looks once a minute.  Does not wait.  One thread. */
+/* From the daemon's main loop, every second or so: the webhook looks once a minute, and the service manager's watchdog hears that the
+ * loop still turns.  Does not wait (for a service manager that hangs: two seconds).  One thread. */
 void observe_step(struct observe *o);
 
 #endif
