@@ -2,13 +2,17 @@
 #include "base/json.h"
 #include "cmd/command.h"
 #include "cmd/status.h"
+#include "io/http.h"
 
+#include <inttypes.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #define ARENA_BYTES ((size_t) 256 << 20)
 #define TEXT_BYTES ((size_t) 16 << 20)
 #define EVERY_S 2
+#define CHECK_MS 5000
+#define CHECK_BYTES ((size_t) 64 << 10)
 #define SHARE 10 /* of the time, one part in so many goes into looking */
 #define ENTER SLICE("\033[?1049h\033[?25l") /* a screen of its own, no cursor */
 #define LEAVE SLICE("\033[?25h\033[?1049l")
@@ -97,6 +101,37 @@ static enum rc live(struct app *app, int64_t every_s, struct err *err)
 	return print_text(app, &memory, &t, err);
 }
 
+static enum rc ask_health(const char *daemon_url, struct err *err)
+{
+	const struct http_options options = { .connect_timeout_ms = CHECK_MS, .timeout_ms = CHECK_MS, .body_limit_bytes = CHECK_BYTES,
+		                              .user_agent = "sargam status --check" };
+	char url[300];
+	CLEANUP(arena_done) struct arena arena = arena_new(4 * CHECK_BYTES);
+	CLEANUP(http_closep) struct http *http = NULL;
+	struct http_response response;
+	(void) snprintf(url, sizeof url, "%s/healthz", daemon_url);
+	TRY(http_open(&options, &http, err));
+	TRY(http_send(http, &(struct http_request){ .method = "GET", .url = url }, &arena, &response, err));
+	if (response.status != 200)
+		return err_set(err, RC_RETRY, "%s answered %d: see the daemon's log", url, response.status);
+	(void) printf("%s: alive\n", daemon_url);
+	return RC_OK;
+}
+
+/* A process of another container may be the daemon as well: its answer tells. */
+static enum rc check(struct app *app, struct err *err)
+{
+	struct presence daemon;
+	enum presence_state state;
+	TRY(presence_look(app_home(app), &daemon, &state, err));
+	if (state == PRESENCE_NONE)
+		return err_set(err, RC_NOT_FOUND, "%s: nobody serves this home: `sargam serve` does", app_home(app));
+	if (state == PRESENCE_DEAD)
+		return err_set(err, RC_NOT_FOUND, "%s: process %" PRId64 ", which served this home, has ended: `sargam serve` starts another",
+		               app_home(app), daemon.pid);
+	return ask_health(daemon.url, err);
+}
+
 static bool can_be_live(const struct terminal *t)
 {
 	const char *term = getenv("TERM");
@@ -118,6 +153,8 @@ static int run(struct app *app, const struct args *args, struct err *err)
 	enum rc rc = app_need_home(app, err);
 	if (rc != RC_OK)
 		return exit_of(rc);
+	if (args_flag(args, "check"))
+		return exit_of(check(app, err));
 	struct terminal t = terminal_open();
 	if (is_json)
 		return exit_of(print_json(app, err));
@@ -130,6 +167,7 @@ static const struct option_spec options[] = {
 	{ "once", NULL, "one picture, on a terminal too" },
 	{ "every", "S", "seconds between two pictures (2)" },
 	{ "format", "FORMAT", "text or json (once)" },
+	{ "check", NULL, "only ask the daemon whether it is alive; the exit status tells" },
 	{ NULL, NULL, NULL },
 };
 extern const struct command cmd_status;
