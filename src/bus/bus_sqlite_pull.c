@@ -96,30 +96,40 @@ static enum rc release_holder(struct bus_sqlite *b, int64_t holder_id, struct er
 	return db_run(q, err);
 }
 
-/* A process without a life has no use for its leases.  One that cannot be judged keeps them to their deadline. */
+/* The first holder behind that id whose process has no life; 0: none.  One that cannot be judged keeps its leases to their deadline. */
+static enum rc find_dead(struct bus_sqlite *b, const char *self, int64_t after_id, int64_t *out_id, struct err *err)
+{
+	CLEANUP(db_donep) struct db_stmt *q = NULL;
+	bool row;
+	*out_id = 0;
+	TRY(db_query(b->db, "SELECT holder_id, name FROM holders WHERE holder_id > ?1 ORDER BY holder_id", &q, err));
+	db_bind_int(q, 1, after_id);
+	for (;;) {
+		char name[PROCESS_NAME_BYTES] = { 0 };
+		TRY(db_step(q, &row, err));
+		if (!row)
+			return RC_OK;
+		struct slice text = db_column_text(q, 1);
+		memcpy(name, text.ptr, text.len < sizeof name ? text.len : sizeof name - 1);
+		if (strcmp(name, self) != 0 && process_look(name) == PROCESS_DEAD) {
+			*out_id = db_column_int(q, 0);
+			return RC_OK;
+		}
+	}
+}
+
+/* A process without a life has no use for its leases. */
 static enum rc release_dead(struct bus_sqlite *b, const char *self, struct err *err)
 {
 	for (int64_t last = 0;;) {
-		struct db_stmt *q;
-		bool row;
-		TRY(db_query(b->db, "SELECT holder_id, name FROM holders WHERE holder_id > ?1 ORDER BY holder_id LIMIT 1", &q, err));
-		db_bind_int(q, 1, last);
-		enum rc rc = db_step(q, &row, err);
-		bool dead = false;
-		if (rc == RC_OK && row) {
-			char name[PROCESS_NAME_BYTES] = { 0 };
-			struct slice text = db_column_text(q, 1);
-			last = db_column_int(q, 0);
-			memcpy(name, text.ptr, text.len < sizeof name ? text.len : sizeof name - 1);
-			dead = strcmp(name, self) != 0 && process_look(name) == PROCESS_DEAD;
-		}
-		db_done(q);
-		if (rc != RC_OK || !row)
-			return rc;
-		if (dead)
-			TRY(release_holder(b, last, err));
+		TRY(find_dead(b, self, last, &last, err));
+		if (!last)
+			return RC_OK;
+		TRY(release_holder(b, last, err));
 	}
 }
+
+/* ---- ready ones, and their leases ---- */
 
 struct ready {
 	int64_t message_id, attempt, data_bytes, publish_time_ms, order_key;
@@ -274,15 +284,54 @@ static enum rc fill(struct pull *p, struct err *err)
 	return RC_OK;
 }
 
-static enum rc pull_all(struct pull *p, struct err *err)
+static enum rc begin(struct pull *p, struct err *err)
 {
-	TRY(db_begin(p->b->db, err));
-	CLEANUP(db_rollbackp) struct db *transaction = p->b->db;
-	p->now = clock_now_ms(p->b->clock); /* not before the wait for the lock: others have written younger times since */
+	p->now = clock_now_ms(p->b->clock);
 	TRY(bus_sqlite_subscription(p->b, p->name, &p->sub, err));
 	if (p->sub.detached)
 		return err_set(err, RC_REJECT, "it is detached from its topic (delete it and make it anew)");
 	p->self = process_self();
+	return RC_OK;
+}
+
+/* Is one ready, or would return_due() make it so? */
+static enum rc find_due(const struct pull *p, bool *out, struct err *err)
+{
+#define DUE(state) "SELECT 1 FROM deliveries INDEXED BY deliveries_due WHERE subscription_id = ?1 AND state = " state
+	CLEANUP(db_donep) struct db_stmt *q = NULL;
+	TRY(db_query(p->b->db,
+	             "SELECT 1 WHERE EXISTS (" DUE("0 AND due_ms = 0") ")"
+	             " OR EXISTS (" DUE("1 AND due_ms <= ?2") ") OR EXISTS (" DUE("1 AND due_ms > ?3") ")"
+	             " OR EXISTS (" DUE("2 AND due_ms <= ?2") ") OR EXISTS (" DUE("2 AND due_ms > ?3") ")",
+	             &q, err));
+	db_bind_int(q, 1, p->sub.id);
+	db_bind_int(q, 2, p->now);
+	db_bind_int(q, 3, p->now + DELIVERY_HOLD_MS_MAX);
+	return db_step(q, out, err);
+#undef DUE
+}
+
+/* Outside of a transaction: who asks in vain waits for no writer and holds none up.  What comes meanwhile is the next pull's. */
+static enum rc look(struct pull *p, bool *out_any, struct err *err)
+{
+	int64_t dead_id = 0;
+	TRY(begin(p, err));
+	TRY(find_due(p, out_any, err));
+	if (!*out_any)
+		TRY(find_dead(p->b, p->self.s, 0, &dead_id, err));
+	*out_any |= dead_id != 0;
+	return RC_OK;
+}
+
+static enum rc pull_all(struct pull *p, struct err *err)
+{
+	bool any;
+	TRY(look(p, &any, err));
+	if (!any)
+		return RC_OK;
+	TRY(db_begin(p->b->db, err));
+	CLEANUP(db_rollbackp) struct db *transaction = p->b->db;
+	TRY(begin(p, err)); /* again after the wait for the lock: others have written younger times since */
 	TRY(release_dead(p->b, p->self.s, err));
 	TRY(return_due(p->b, p->sub.id, p->now, err));
 	TRY(fill(p, err));

@@ -1,6 +1,6 @@
 /* What only the embedded bus promises: that it is still there after closing, that several processes share it, that old
  * files open, and that its tables stay consistent. */
-#include "bus/bus_admin.h"
+#include "bus/bus_sqlite.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -159,6 +159,42 @@ static void a_pull_that_finds_nothing_changes_nothing(void **state)
 		}
 	}
 	assert_int_equal(version[0], version[1]);
+}
+
+static size_t pulled(struct bus *bus, struct arena *arena)
+{
+	struct bus_delivery *d;
+	size_t count;
+	ok(bus_pull(bus, "sub-a", 1, SOME_BYTES, arena, &d, &count, &err));
+	return count;
+}
+
+/* It would wait ten seconds for a writer that does not end, and fail. */
+static void a_pull_that_finds_nothing_waits_for_no_writer(void **state)
+{
+	(void) state;
+	CLEANUP(arena_done) struct arena arena = arena_new(SOME_BYTES);
+	struct clock_fake clock;
+	clock_fake_init(&clock, NOW_MS);
+	const char *path = temp_path();
+	CLEANUP(bus_closep) struct bus *bus = open_bus(path, &clock.base);
+	CLEANUP(bus_closep) struct bus *other = open_bus(path, &clock.base);
+	struct db *writer = bus_sqlite_of(other)->db;
+	setup(bus, &plain);
+	ok(db_begin(writer, &err));
+	assert_int_equal(pulled(bus, &arena), 0);
+	db_rollback(writer);
+
+	publish(bus, "topic-a", 2);
+	assert_int_equal(pulled(bus, &arena), 1);
+	assert_int_equal(pulled(bus, &arena), 1);
+	ok(db_begin(writer, &err)); /* both are leased */
+	assert_int_equal(pulled(bus, &arena), 0);
+	clock_fake_advance_ms(&clock, 600 * 1000 - 1);
+	assert_int_equal(pulled(bus, &arena), 0);
+	db_rollback(writer);
+	clock_fake_advance_ms(&clock, 1);
+	assert_int_equal(pulled(bus, &arena), 1);
 }
 
 static void ids_are_never_used_again(void **state)
@@ -435,6 +471,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_everyone_acknowledged_is_deleted),
 	cmocka_unit_test(everything_is_there_after_reopening),
 	cmocka_unit_test(a_pull_that_finds_nothing_changes_nothing),
+	cmocka_unit_test(a_pull_that_finds_nothing_waits_for_no_writer),
 	cmocka_unit_test(ids_are_never_used_again),
 	cmocka_unit_test(many_dead_letters_find_a_late_subscription),
 	cmocka_unit_test(a_deletion_that_was_broken_off_is_finished_by_the_next),
