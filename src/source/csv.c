@@ -13,6 +13,13 @@ static bool is_line_end(const struct cursor *c, const char *at)
 	return at == c->end || *at == '\n' || (*at == '\r' && at + 1 < c->end && at[1] == '\n');
 }
 
+/* The text was cut within what may be a line end behind a quote: CR LF, or one with ';' before it. */
+static bool is_cut(const struct cursor *c)
+{
+	struct slice rest = { c->at, (size_t) (c->end - c->at) };
+	return c->more && (slice_is(rest, "\r") || slice_is(rest, ";\r"));
+}
+
 static const char *line_end(const char *at, const char *end)
 {
 	const char *found = memchr(at, '\n', (size_t) (end - at));
@@ -85,6 +92,8 @@ static enum csv_state read_quoted(struct cursor *c)
 			c->at++;
 			continue;
 		}
+		if (is_cut(c))
+			return CSV_MORE;
 		if (doubled)
 			unquote(c->r, from, quote);
 		else

@@ -71,6 +71,7 @@ static void quotes_keep_commas_lines_and_quotes(void **unused UNUSED)
 	check("\"a \"\"b\"\" c\",\"\"\"d\"\"\"\n", "[a \"b\" c|\"d\"]");
 	check("\"\",\"\"\r\n\"x\"\r\n", "[|][x]");
 	check("\"a\nb\",c\r\n\"d\r\n\r\ne\",f\n", "[a\nb|c]*2[d\r\n\r\ne|f]*3");
+	check("\"a\n8%\r!\"\r\n\"b\nc\";\r\nd\n", "[a\n8%\r!]*2[b\nc]*2[d]");
 	check("a\"b,c \"d\" e\n", "[a\"b|c \"d\" e]");
 	check("5\" disc,\"12\"\"\"\n", "[5\" disc|12\"]");
 	check("\"\"\"\"", "[\"]");
