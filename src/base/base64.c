@@ -80,3 +80,15 @@ bool base64url_decode(struct slice text, struct arena *arena, struct slice *out)
 {
 	return decode(text, url, false, arena, out);
 }
+
+bool base64_decode_lenient(struct slice text, struct arena *arena, struct slice *out)
+{
+	bool is_url = text.len && (memchr(text.ptr, '-', text.len) || memchr(text.ptr, '_', text.len));
+	size_t padding = 0;
+	while (padding < 2 && padding < text.len && text.ptr[text.len - 1 - padding] == '=')
+		padding++;
+	if (padding && text.len % 4)
+		return false;
+	text.len -= padding;
+	return decode(text, is_url ? url : standard, false, arena, out);
+}

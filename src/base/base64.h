@@ -10,5 +10,7 @@ struct slice base64url_encode(struct slice bytes, struct arena *arena);
 /* Strict: the whole text, canonical (padding where it belongs, no bits left over), no white space.  false for anything else. */
 MUST_USE bool base64_decode(struct slice text, struct arena *arena, struct slice *out);
 MUST_USE bool base64url_decode(struct slice text, struct arena *arena, struct slice *out);
+/* Of either alphabet, padded or not (as protocol buffers' JSON is read); else as strict.  Takes no more of the arena than `text` is long. */
+MUST_USE bool base64_decode_lenient(struct slice text, struct arena *arena, struct slice *out);
 
 #endif

@@ -1,9 +1,8 @@
 /* projects.subscriptions: messages. */
 #include "serve/pubsub_private.h"
 
-#include "base/base64.h"
 #include "base/clock.h"
-#include "base/time.h"
+#include "serve/pubsub_message.h"
 
 #define LOOK_MS 100                           /* between two looks of a pull that waits: other processes publish, too */
 #define FRESH_NS (LOOK_MS * INT64_C(900000))  /* so long a look of one is good for the others (less, or who looks relies on itself), */
@@ -11,31 +10,6 @@
 #define PULL_BYTES_MAX ((size_t) 10000000)    /* of data: what an answer holds at most, but for one message */
 #define PULL_ARENA_BYTES ((size_t) 96 << 20)
 #define ACK_IDS_MAX 2500                      /* the service's limit is 512 KiB a request, ids of 200 bytes */
-
-/* google.protobuf.Timestamp; times before 1970 have no place here. */
-static struct slice time_json(int64_t ms, struct arena *arena)
-{
-	struct time_text text = time_rfc3339(ms / 1000);
-	return arena_printf(arena, "%.*s.%03dZ", (int) strlen(text.s) - 1, text.s, (int) (ms % 1000));
-}
-
-static struct json *message_json(const struct bus_message *m, struct arena *arena)
-{
-	struct json *root = json_new_object();
-	if (m->data.len)
-		json_set(root, "data", json_new_string(base64_encode(m->data, arena)));
-	if (m->attr_count) {
-		struct json *attributes = json_new_object();
-		for (size_t i = 0; i < m->attr_count; i++)
-			json_set(attributes, arena_strdup(arena, m->attr[i].key), json_new_string(m->attr[i].value.ptr ? m->attr[i].value : SLICE("")));
-		json_set(root, "attributes", attributes);
-	}
-	json_set(root, "messageId", json_new_string(m->id));
-	json_set(root, "publishTime", json_new_string(time_json(m->publish_time_ms, arena)));
-	if (m->ordering_key.len)
-		json_set(root, "orderingKey", json_new_string(m->ordering_key));
-	return root;
-}
 
 struct pulled {
 	struct bus_delivery *delivery;
@@ -132,7 +106,7 @@ enum rc pubsub_pull(struct pubsub_call *c, struct json **out, struct err *err)
 	for (size_t i = 0; i < got.count; i++) {
 		struct json *received = json_new_object();
 		json_set(received, "ackId", json_new_string(got.delivery[i].ack_id));
-		json_set(received, "message", message_json(&got.delivery[i].message, &arena));
+		json_set(received, "message", pubsub_message_json(&got.delivery[i].message, c->p->project, &arena));
 		if (got.is_counted)
 			json_set(received, "deliveryAttempt", json_new_integer(got.delivery[i].attempt));
 		json_append(list, received);

@@ -1,10 +1,10 @@
-#include "serve/pubsub_private.h"
+#include "serve/pubsub_json.h"
 
-#include "serve/reply.h"
+#include "base/base64.h"
+#include "base/time.h"
 
-#define NAME_BYTES 64
-#define PAGE_SIZE_DEFAULT 100
-#define PAGE_SIZE_MAX 1000
+#define NAME_BYTES PUBSUB_NAME_BYTES
+#define NUMBER_BYTES_MAX 32
 #define DURATION_S_MAX INT64_C(315576000000) /* google.protobuf.Duration: ten thousand years */
 
 static void snake_name(const char *camel, char out[static NAME_BYTES])
@@ -76,15 +76,61 @@ enum rc pubsub_string(const struct json *object, const char *name, struct slice 
 	return !v || json_string(v, out) ? RC_OK : wrong_type(name, "a string", err);
 }
 
-/* Numbers of 64 bits come as strings, those of 32 as either. */
+enum rc pubsub_object(const struct json *object, const char *name, const struct json **out, struct err *err)
+{
+	const struct json *v = pubsub_field(object, name);
+	*out = v;
+	return !v || json_type(v) == JSON_OBJECT ? RC_OK : wrong_type(name, "an object", err);
+}
+
+enum rc pubsub_text(const struct json *object, const char *name, struct arena *arena, const char **out, struct err *err)
+{
+	struct slice text;
+	*out = "";
+	TRY(pubsub_string(object, name, &text, err));
+	if (!text.len)
+		return RC_OK;
+	if (memchr(text.ptr, '\0', text.len))
+		return wrong_type(name, "a string without NUL", err);
+	*out = arena_strdup(arena, text);
+	return RC_OK;
+}
+
+/* --- numbers ------------------------------------------------------------------------------------------------ */
+
+/* Of JSON's grammar, so "3e1" and "30.0" too. */
+static bool number_in_text(struct slice text, int64_t *out)
+{
+	CLEANUP(json_freep) struct json *v = NULL;
+	struct err ignored;
+	if (text.len > NUMBER_BYTES_MAX || slice_trim(text).len != text.len || json_parse(text, &v, &ignored) != RC_OK)
+		return false;
+	return json_integer(v, out);
+}
+
 enum rc pubsub_integer(const struct json *object, const char *name, int64_t otherwise, int64_t *out, struct err *err)
 {
 	const struct json *v = pubsub_field(object, name);
 	struct slice text;
 	*out = otherwise;
-	if (!v || json_integer(v, out) || (json_string(v, &text) && slice_to_int(text, out)))
+	if (!v || ((json_integer(v, out) || (json_string(v, &text) && number_in_text(text, out))) && *out >= INT32_MIN && *out <= INT32_MAX))
 		return RC_OK;
-	return wrong_type(name, "a whole number", err);
+	return wrong_type(name, "a whole number of 32 bits", err);
+}
+
+enum rc pubsub_enum(const struct json *object, const char *name, const char *names, int64_t *out, struct err *err)
+{
+	const struct json *v = pubsub_field(object, name);
+	char word[NAME_BYTES];
+	struct slice text;
+	*out = 0;
+	if (!v || (json_integer(v, out) && *out >= INT32_MIN && *out <= INT32_MAX))
+		return RC_OK;
+	if (json_string(v, &text))
+		for (*out = 0; next_word(&names, word); ++*out)
+			if (slice_is(text, word))
+				return RC_OK;
+	return wrong_type(name, "one of the names of this field", err);
 }
 
 enum rc pubsub_bool(const struct json *object, const char *name, bool *out, struct err *err)
@@ -94,26 +140,40 @@ enum rc pubsub_bool(const struct json *object, const char *name, bool *out, stru
 	return !v || json_bool(v, out) ? RC_OK : wrong_type(name, "true or false", err);
 }
 
+/* --- times -------------------------------------------------------------------------------------------------- */
+
+/* One to nine digits; a part of a millisecond is told apart. */
+static bool parse_fraction(struct slice digits, int64_t *out_ms, bool *out_more)
+{
+	*out_ms = 0;
+	*out_more = false;
+	if (digits.len < 1 || digits.len > 9)
+		return false;
+	for (size_t i = 0; i < 9; i++) {
+		char digit = i < digits.len ? digits.ptr[i] : '0';
+		if (digit < '0' || digit > '9')
+			return false;
+		if (i < 3)
+			*out_ms = 10 * *out_ms + (digit - '0');
+		else
+			*out_more |= digit != '0';
+	}
+	return true;
+}
+
 static bool parse_duration(struct slice text, int64_t *out_ms)
 {
-	int64_t seconds, fraction = 0;
+	int64_t seconds, fraction_ms = 0;
+	bool more;
 	if (text.len < 2 || text.ptr[text.len - 1] != 's')
 		return false;
 	text.len--;
 	size_t dot = slice_find(text, '.', 0);
 	if (!slice_to_int(slice_sub(text, 0, dot), &seconds) || seconds < 0 || seconds > DURATION_S_MAX)
 		return false;
-	if (dot < text.len) {
-		struct slice digits = slice_sub(text, dot + 1, text.len - dot - 1);
-		if (digits.len < 1 || digits.len > 9)
-			return false;
-		for (size_t i = 0; i < digits.len; i++)
-			if (digits.ptr[i] < '0' || digits.ptr[i] > '9')
-				return false;
-		for (size_t i = 0; i < 3; i++)
-			fraction = 10 * fraction + (i < digits.len ? digits.ptr[i] - '0' : 0);
-	}
-	*out_ms = seconds * 1000 + fraction;
+	if (dot < text.len && !parse_fraction(slice_sub(text, dot + 1, text.len - dot - 1), &fraction_ms, &more))
+		return false;
+	*out_ms = seconds * 1000 + fraction_ms;
 	return true;
 }
 
@@ -131,56 +191,46 @@ struct json *pubsub_new_duration(int64_t ms, struct arena *arena)
 	                                 : arena_printf(arena, "%llds", (long long) (ms / 1000)));
 }
 
-static bool is_default(const struct json *v)
+static bool parse_time(struct slice text, int64_t *out_ms)
+{
+	int64_t seconds, fraction_ms = 0;
+	bool more = false;
+	if (!time_parse_rfc3339(text, &seconds))
+		return false;
+	size_t dot = slice_find(text, '.', 0), end = dot + 1;
+	while (end < text.len && text.ptr[end] >= '0' && text.ptr[end] <= '9')
+		end++;
+	if (dot < text.len && !parse_fraction(slice_sub(text, dot + 1, end - dot - 1), &fraction_ms, &more))
+		return false;
+	*out_ms = seconds * 1000 + fraction_ms + more;
+	return true;
+}
+
+enum rc pubsub_time(const struct json *object, const char *name, int64_t otherwise_ms, int64_t *out_ms, struct err *err)
 {
 	struct slice text;
-	bool flag;
-	int64_t number;
-	return !v || (json_bool(v, &flag) && !flag) || (json_string(v, &text) && !text.len) || (json_integer(v, &number) && !number) ||
-	       ((json_type(v) == JSON_OBJECT || json_type(v) == JSON_ARRAY) && !json_size(v));
+	*out_ms = otherwise_ms;
+	TRY(pubsub_string(object, name, &text, err));
+	return !text.ptr || parse_time(text, out_ms) ? RC_OK : wrong_type(name, "a time, such as 2026-01-31T12:00:00.5Z", err);
 }
 
-enum rc pubsub_not_here(struct pubsub_call *c, const struct json *object, const char *names, struct err *err)
+struct slice pubsub_time_text(int64_t ms, struct arena *arena)
 {
-	char word[NAME_BYTES];
-	while (next_word(&names, word)) {
-		if (is_default(pubsub_field(object, word)))
-			continue;
-		c->status = PUBSUB_UNIMPLEMENTED;
-		return err_set(err, RC_REJECT, "'%s': this service does not do that", word);
-	}
-	return RC_OK;
+	int64_t seconds = ms / 1000 - (ms % 1000 < 0);
+	struct time_text text = time_rfc3339(seconds);
+	return arena_printf(arena, "%.*s.%03dZ", (int) strlen(text.s) - 1, text.s, (int) (ms - seconds * 1000));
 }
 
-enum rc pubsub_resource(struct pubsub_call *c, const char *kind, struct slice name, const char **out_id, struct err *err)
-{
-	struct slice prefix = arena_printf(c->arena, "projects/%s/%s/", c->p->project, kind);
-	if (!slice_starts(name, prefix) || name.len == prefix.len)
-		return err_set(err, RC_REJECT, "Invalid resource name given (name=%.*s): want %.*sNAME", (int) (name.len < 200 ? name.len : 200),
-		               name.ptr ? name.ptr : "", SLICE_FMT(prefix));
-	*out_id = arena_strdup(c->arena, slice_sub(name, prefix.len, name.len - prefix.len));
-	return bus_check_name(*out_id, err);
-}
+/* --- bytes -------------------------------------------------------------------------------------------------- */
 
-struct json *pubsub_new_name(const struct pubsub_call *c, const char *kind, const char *id)
+enum rc pubsub_bytes(const struct json *object, const char *name, struct arena *arena, struct slice *out, struct err *err)
 {
-	if (strcmp(id, BUS_DELETED_TOPIC) == 0)
-		return json_new_string(slice_of(id));
-	return json_new_string(arena_printf(c->arena, "projects/%s/%s/%s", c->p->project, kind, id));
-}
-
-enum rc pubsub_page(struct pubsub_call *c, const struct bus_names *names, size_t *out_from, size_t *out_count, struct json *reply,
-                    struct err *err)
-{
-	const char *token = server_query(c->rq, "pageToken");
-	int64_t size;
-	size_t from = 0;
-	TRY(reply_page_size(c->rq, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, &size, err));
-	while (token && *token && from < names->count && slice_cmp(names->name[from], slice_of(token)) <= 0)
-		from++;
-	*out_from = from;
-	*out_count = names->count - from < (size_t) size ? names->count - from : (size_t) size;
-	if (from + *out_count < names->count) /* the token is the last name of the page: what comes and goes meanwhile shifts nothing */
-		json_set(reply, "nextPageToken", json_new_string(names->name[from + *out_count - 1]));
+	struct slice text;
+	*out = SLICE_NULL;
+	TRY(pubsub_string(object, name, &text, err));
+	if (text.len && !arena_fits(arena, text.len))
+		return err_set(err, RC_REJECT, "the request is too large");
+	if (text.len && !base64_decode_lenient(text, arena, out))
+		return err_set(err, RC_REJECT, "Invalid value at '%s': Base64 decoding failed", name);
 	return RC_OK;
 }

@@ -2,8 +2,8 @@
 #ifndef SERVE_PUBSUB_PRIVATE_H
 #define SERVE_PUBSUB_PRIVATE_H
 
-#include "base/json.h"
 #include "serve/pubsub.h"
+#include "serve/pubsub_json.h"
 
 #include <pthread.h>
 
@@ -55,20 +55,10 @@ void pubsub_unlock(struct pubsub *p);
 		TRY(rc_);                          \
 	} while (0)
 
-/* --- pubsub_json.c: protocol buffers as JSON (protobuf.dev/programming-guides/json) */
+/* --- pubsub_call.c */
 
-/* RC_REJECT that names the first member which is not in `known` ("a b c"), in lowerCamelCase or snake_case. */
-MUST_USE enum rc pubsub_only_fields(const struct json *object, const char *where, const char *known, struct err *err);
-/* By its lowerCamelCase name, also when it is given in snake_case; NULL when it is absent or null. */
-const struct json *pubsub_field(const struct json *object, const char *name);
-MUST_USE enum rc pubsub_string(const struct json *object, const char *name, struct slice *out, struct err *err); /* SLICE_NULL */
-MUST_USE enum rc pubsub_integer(const struct json *object, const char *name, int64_t otherwise, int64_t *out, struct err *err);
-MUST_USE enum rc pubsub_bool(const struct json *object, const char *name, bool *out, struct err *err); /* false when absent */
-/* "3.5s" */
-MUST_USE enum rc pubsub_duration(const struct json *object, const char *name, int64_t otherwise_ms, int64_t *out_ms, struct err *err);
-struct json *pubsub_new_duration(int64_t ms, struct arena *arena);
-/* RC_REJECT with status UNIMPLEMENTED when the member says anything but its default. */
-MUST_USE enum rc pubsub_not_here(struct pubsub_call *c, const struct json *object, const char *names, struct err *err);
+/* RC_REJECT with status UNIMPLEMENTED when one of these members (NULL ends them) says anything but its default. */
+MUST_USE enum rc pubsub_not_here(struct pubsub_call *c, const struct json *object, const char *const *name, struct err *err);
 /* "projects/P/<kind>/ID" of this project: the id. */
 MUST_USE enum rc pubsub_resource(struct pubsub_call *c, const char *kind, struct slice name, const char **out_id, struct err *err);
 struct json *pubsub_new_name(const struct pubsub_call *c, const char *kind, const char *id);

@@ -79,7 +79,7 @@ static enum rc read_whole(struct pubsub_call *c, const struct json *v, struct bu
 	struct slice topic, filter;
 	TRY(pubsub_only_fields(v, "subscription", "name topic ackDeadlineSeconds filter retryPolicy deadLetterPolicy state "
 	                       "topicMessageRetentionDuration " OTHERS, err));
-	TRY(pubsub_not_here(c, v, OTHERS, err));
+	TRY(pubsub_not_here(c, v, (const char *const[]){ "pushConfig", "bigqueryConfig", "cloudStorageConfig", "retainAckedMessages", "labels", "enableMessageOrdering", "expirationPolicy", "detached", "enableExactlyOnceDelivery", "messageRetentionDuration", "messageTransforms", "tags", NULL }, err));
 	TRY(pubsub_string(v, "topic", &topic, err));
 	TRY(pubsub_resource(c, "topics", topic, &s->topic, err));
 	TRY(pubsub_string(v, "filter", &filter, err));

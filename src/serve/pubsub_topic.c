@@ -1,7 +1,7 @@
 /* projects.topics */
 #include "serve/pubsub_private.h"
 
-#include "base/base64.h"
+#include "serve/pubsub_message.h"
 
 static struct json *topic_json(const struct pubsub_call *c, const char *id)
 {
@@ -32,7 +32,7 @@ enum rc pubsub_topic_create(struct pubsub_call *c, struct json **out, struct err
 {
 #define OTHERS "labels messageStoragePolicy kmsKeyName schemaSettings messageRetentionDuration ingestionDataSourceSettings messageTransforms tags"
 	TRY(pubsub_only_fields(c->body, "topic", "name satisfiesPzs state " OTHERS, err));
-	TRY(pubsub_not_here(c, c->body, OTHERS, err));
+	TRY(pubsub_not_here(c, c->body, (const char *const[]){ "labels", "messageStoragePolicy", "kmsKeyName", "schemaSettings", "messageRetentionDuration", "ingestionDataSourceSettings", "messageTransforms", "tags", NULL }, err));
 	PUBSUB_BUS_ALONE(c, create(c, err));
 	*out = topic_json(c, c->id);
 	return RC_OK;
@@ -84,38 +84,6 @@ enum rc pubsub_topic_subscriptions(struct pubsub_call *c, struct json **out, str
 
 /* --- publish ------------------------------------------------------------------------------------------------ */
 
-static enum rc read_attributes(struct pubsub_call *c, const struct json *v, struct bus_message *m, struct err *err)
-{
-	void *iter = NULL;
-	struct slice key, value;
-	const struct json *item;
-	if (v && json_type(v) != JSON_OBJECT)
-		return err_set(err, RC_REJECT, "Invalid value at 'attributes': want an object");
-	m->attr = arena_alloc_array(c->arena, json_size(v), sizeof *m->attr);
-	while (json_next(v, &iter, &key, &item)) {
-		if (!json_string(item, &value))
-			return err_set(err, RC_REJECT, "Invalid value at 'attributes' of \"%.*s\": want a string", (int) (key.len < 100 ? key.len : 100),
-			               key.ptr);
-		m->attr[m->attr_count++] = (struct bus_attr){ key, value };
-	}
-	return RC_OK;
-}
-
-static enum rc read_message(struct pubsub_call *c, const struct json *v, struct bus_message *m, struct err *err)
-{
-	struct slice data;
-	if (json_type(v) != JSON_OBJECT)
-		return err_set(err, RC_REJECT, "want an object");
-	TRY(pubsub_only_fields(v, "message", "data attributes orderingKey messageId publishTime", err));
-	TRY(pubsub_string(v, "data", &data, err));
-	if (data.len && !arena_fits(c->arena, data.len))
-		return err_set(err, RC_REJECT, "the request is too large");
-	if (data.len && !base64_decode(data, c->arena, &m->data) && !base64url_decode(data, c->arena, &m->data))
-		return err_set(err, RC_REJECT, "Invalid value at 'data': Base64 decoding failed");
-	TRY(read_attributes(c, pubsub_field(v, "attributes"), m, err));
-	return pubsub_string(v, "orderingKey", &m->ordering_key, err);
-}
-
 enum rc pubsub_topic_publish(struct pubsub_call *c, struct json **out, struct err *err)
 {
 	TRY(pubsub_only_fields(c->body, "publishRequest", "messages", err));
@@ -128,7 +96,7 @@ enum rc pubsub_topic_publish(struct pubsub_call *c, struct json **out, struct er
 		               count, BUS_PUBLISH_MESSAGES_MAX);
 	struct bus_message *message = arena_alloc_array(c->arena, count, sizeof *message);
 	for (size_t i = 0; i < count; i++) {
-		TRY_WRAP(read_message(c, json_at(list, i), &message[i], err), err, "messages[%zu]", i);
+		TRY_WRAP(pubsub_message_read(json_at(list, i), c->arena, &message[i], err), err, "messages[%zu]", i);
 		if (!slice_eq(message[i].ordering_key, message[0].ordering_key))
 			return err_set(err, RC_REJECT, "messages[%zu]: In a single publish request, all messages must have no ordering key or they must all "
 			               "have the same ordering key.", i);

@@ -74,6 +74,20 @@ static void any_bytes_come_back(void **state UNUSED)
 	}
 }
 
+static void a_lenient_reader_takes_what_means_the_same(void **state UNUSED)
+{
+	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
+	static const char *const same[] = { "++++/w==", "++++/w", "----_w==", "----_w" };
+	static const char *const bad[] = { "e", "eA=", "e===", "eA==eA==", "eA===", "eAAA=", "eAAA====", "=", "==", "+-+-", "eB", "e A=", "eA==\n" };
+	struct slice out;
+	for (size_t i = 0; i < COUNT_OF(same); i++)
+		assert_true(base64_decode_lenient(slice_of(same[i]), &arena, &out) && slice_is(out, "\xfb\xef\xbe\xff"));
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		if (base64_decode_lenient(slice_of(bad[i]), &arena, &out))
+			fail_msg("taken: %s", bad[i]);
+	assert_true(base64_decode_lenient(SLICE(""), &arena, &out) && out.len == 0);
+}
+
 /* RFC 7636, appendix B. */
 static void a_pkce_challenge_is_made(void **state UNUSED)
 {
@@ -89,6 +103,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(alphabets_differ_in_two_signs),
 	cmocka_unit_test(what_is_not_canonical_is_refused),
 	cmocka_unit_test(any_bytes_come_back),
+	cmocka_unit_test(a_lenient_reader_takes_what_means_the_same),
 	cmocka_unit_test(a_pkce_challenge_is_made),
 };
 TEST_SUITE(base_base64, tests);
