@@ -48,9 +48,11 @@ static const struct route routes[] = {
 	{ "PUT", "topics", true, "", pubsub_topic_create },
 	{ "GET", "topics", true, "", pubsub_topic_get },
 	{ "DELETE", "topics", true, "", pubsub_topic_delete },
+	{ "PATCH", "topics", true, "", pubsub_topic_patch },
 	{ "GET", "topics", false, "", pubsub_topic_list },
 	{ "POST", "topics", true, ":publish", pubsub_topic_publish },
 	{ "GET", "topics", true, "/subscriptions", pubsub_topic_subscriptions },
+	{ "GET", "topics", true, "/snapshots", pubsub_topic_snapshots },
 	{ "PUT", "subscriptions", true, "", pubsub_subscription_create },
 	{ "GET", "subscriptions", true, "", pubsub_subscription_get },
 	{ "DELETE", "subscriptions", true, "", pubsub_subscription_delete },
@@ -59,6 +61,14 @@ static const struct route routes[] = {
 	{ "POST", "subscriptions", true, ":pull", pubsub_pull },
 	{ "POST", "subscriptions", true, ":acknowledge", pubsub_acknowledge },
 	{ "POST", "subscriptions", true, ":modifyAckDeadline", pubsub_modify_deadline },
+	{ "POST", "subscriptions", true, ":modifyPushConfig", pubsub_modify_push_config },
+	{ "POST", "subscriptions", true, ":detach", pubsub_subscription_detach },
+	{ "POST", "subscriptions", true, ":seek", pubsub_seek },
+	{ "PUT", "snapshots", true, "", pubsub_snapshot_create },
+	{ "GET", "snapshots", true, "", pubsub_snapshot_get },
+	{ "DELETE", "snapshots", true, "", pubsub_snapshot_delete },
+	{ "PATCH", "snapshots", true, "", pubsub_snapshot_patch },
+	{ "GET", "snapshots", false, "", pubsub_snapshot_list },
 };
 
 static struct slice cut(struct slice *rest, const char *ends)
@@ -79,6 +89,13 @@ static bool skip_slash(struct slice *rest)
 	return true;
 }
 
+/* What the API has and this service has not: schemas, and who may what (serve/gate.h decides that). */
+static bool is_of_api(struct slice collection, struct slice verb)
+{
+	return slice_is(collection, "schemas") || slice_is(verb, ":getIamPolicy") || slice_is(verb, ":setIamPolicy") ||
+	       slice_is(verb, ":testIamPermissions");
+}
+
 /* NULL when there is no such method. */
 static const struct route *find_route(struct pubsub_call *c, struct slice *out_project)
 {
@@ -94,6 +111,8 @@ static const struct route *find_route(struct pubsub_call *c, struct slice *out_p
 		if (strcmp(routes[i].http, c->rq->method) == 0 && slice_is(collection, routes[i].collection) &&
 		    routes[i].has_id == (id.len > 0) && slice_is(rest, routes[i].rest))
 			return &routes[i];
+	if (is_of_api(collection, rest))
+		c->status = PUBSUB_UNIMPLEMENTED;
 	return NULL;
 }
 
@@ -105,7 +124,7 @@ static enum rc call(struct pubsub_call *c, struct json **out, struct err *err)
 	struct slice project;
 	const struct route *route = find_route(c, &project);
 	if (!route)
-		return err_set(err, RC_NOT_FOUND, "%s %.300s: this service has no such method", c->rq->method, c->rq->path);
+		return err_set(err, c->status ? RC_REJECT : RC_NOT_FOUND, "%s %.300s: this service has no such method", c->rq->method, c->rq->path);
 	if (!slice_is(project, c->p->project))
 		return err_set(err, RC_NOT_FOUND, "Requested project not found: '%.*s' (this service holds '%s')", SLICE_FMT(project),
 		               c->p->project);
@@ -116,11 +135,19 @@ static enum rc call(struct pubsub_call *c, struct json **out, struct err *err)
 
 /* --- how it is answered ------------------------------------------------------------------------------------- */
 
+/* A status that was set goes with RC_REJECT only: a disk that fails meanwhile says so itself. */
 static struct reply_status status_of(enum pubsub_status status, enum rc rc)
 {
-	if (status == PUBSUB_ALREADY_EXISTS)
+	switch (status) {
+	case PUBSUB_ALREADY_EXISTS:
 		return reply_already_exists;
-	return status == PUBSUB_UNIMPLEMENTED ? reply_unimplemented : reply_status_of(rc);
+	case PUBSUB_FAILED_PRECONDITION:
+		return (struct reply_status){ 400, "FAILED_PRECONDITION" };
+	case PUBSUB_UNIMPLEMENTED:
+		return reply_unimplemented;
+	default:
+		return reply_status_of(rc);
+	}
 }
 
 bool pubsub_handle(struct pubsub *p, const struct server_request *rq, struct server_reply *reply)
@@ -136,6 +163,6 @@ bool pubsub_handle(struct pubsub *p, const struct server_request *rq, struct ser
 	if (rc == RC_OK)
 		reply_json(rq, reply, root);
 	else
-		reply_error(rq, reply, status_of(c.status, rc), err.msg);
+		reply_error(rq, reply, status_of(rc == RC_REJECT ? c.status : PUBSUB_BY_CLASS, rc), err.msg);
 	return true;
 }

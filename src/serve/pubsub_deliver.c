@@ -18,10 +18,14 @@ struct pulled {
 	bool is_counted; /* a dead-letter policy: only then the attempt is told */
 };
 
-static enum rc pull_once(const struct pubsub_call *c, size_t max, struct arena *arena, struct pulled *out, struct err *err)
+static enum rc pull_once(struct pubsub_call *c, size_t max, struct arena *arena, struct pulled *out, struct err *err)
 {
 	struct bus_subscription s;
-	TRY(bus_subscription(c->p->o.bus, c->id, arena, &s, err));
+	TRY(pubsub_found(bus_subscription(c->p->o.bus, c->id, arena, &s, err), c->id, err));
+	if (s.detached)
+		return pubsub_precondition(c, err, "Subscription '%s' is detached from its topic: nothing can be pulled from it.", c->id);
+	if (s.push_config[0])
+		return pubsub_precondition(c, err, "Subscription '%s' is pushed: modify its push configuration to pull from it.", c->id);
 	out->topic = s.topic;
 	out->is_counted = s.dead_letter_topic[0] != '\0';
 	return bus_pull(c->p->o.bus, c->id, max, PULL_BYTES_MAX, arena, &out->delivery, &out->count, err);
@@ -136,7 +140,7 @@ enum rc pubsub_acknowledge(struct pubsub_call *c, struct json **out, struct err 
 	size_t count;
 	TRY(pubsub_only_fields(c->body, "acknowledgeRequest", "ackIds", err));
 	TRY(read_ack_ids(c, &id, &count, err));
-	PUBSUB_BUS(c, bus_ack(c->p->o.bus, c->id, id, count, err));
+	TRY(pubsub_found(bus_ack(c->p->o.bus, c->id, id, count, err), c->id, err));
 	*out = json_new_object();
 	return RC_OK;
 }
@@ -151,7 +155,7 @@ enum rc pubsub_modify_deadline(struct pubsub_call *c, struct json **out, struct 
 	TRY(pubsub_integer(c->body, "ackDeadlineSeconds", 0, &seconds, err));
 	if (seconds < 0 || seconds > 600)
 		return err_set(err, RC_REJECT, "Invalid ack deadline given in the request: %lld: want 0 to 600 seconds", (long long) seconds);
-	PUBSUB_BUS(c, bus_modify_deadline(c->p->o.bus, c->id, id, count, seconds, err));
+	TRY(pubsub_found(bus_modify_deadline(c->p->o.bus, c->id, id, count, seconds, err), c->id, err));
 	*out = json_new_object();
 	return RC_OK;
 }

@@ -41,14 +41,19 @@ static bool next_word(const char **at, char out[static NAME_BYTES])
 	return true;
 }
 
+bool pubsub_is_name(struct slice key, const char *name)
+{
+	char snake[NAME_BYTES];
+	snake_name(name, snake);
+	return slice_is(key, name) || slice_is(key, snake);
+}
+
 static bool is_known(struct slice key, const char *known)
 {
-	char word[NAME_BYTES], snake[NAME_BYTES];
-	while (next_word(&known, word)) {
-		snake_name(word, snake);
-		if (slice_is(key, word) || slice_is(key, snake))
+	char word[NAME_BYTES];
+	while (next_word(&known, word))
+		if (pubsub_is_name(key, word))
 			return true;
-	}
 	return false;
 }
 

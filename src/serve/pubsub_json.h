@@ -12,6 +12,8 @@
 
 /* RC_REJECT that names the first member which is not in `known` ("a b c"). */
 MUST_USE enum rc pubsub_only_fields(const struct json *object, const char *where, const char *known, struct err *err);
+/* Is `key` this lowerCamelCase name, or the same in snake_case? */
+bool pubsub_is_name(struct slice key, const char *name);
 /* By its lowerCamelCase name; NULL when it is absent or null. */
 const struct json *pubsub_field(const struct json *object, const char *name);
 /* NULL when absent; never a list, a text or a number. */

@@ -3,53 +3,85 @@
 
 #include "serve/pubsub_message.h"
 
-static struct json *topic_json(const struct pubsub_call *c, const char *id)
+#define KIND "Topic"
+#define STATES "STATE_UNSPECIFIED ACTIVE INGESTION_RESOURCE_ERROR"
+#define FIELDS                                                                                                          \
+	"name labels messageStoragePolicy kmsKeyName schemaSettings satisfiesPzs messageRetentionDuration state "         \
+	"ingestionDataSourceSettings messageTransforms tags"
+static const char *const not_here[] = {
+	"messageStoragePolicy", "kmsKeyName", "schemaSettings", "ingestionDataSourceSettings", "messageTransforms", "tags", NULL,
+};
+
+static struct json *topic_json(const struct pubsub_call *c, const struct bus_topic *t)
 {
-	struct json *topic = json_new_object();
-	json_set(topic, "name", pubsub_new_name(c, "topics", id));
-	return topic;
+	struct json *root = json_new_object();
+	json_set(root, "name", pubsub_new_name(c, "topics", t->name));
+	pubsub_set_stored(root, "labels", t->labels);
+	if (t->retention_ms)
+		json_set(root, "messageRetentionDuration", pubsub_new_duration(t->retention_ms, c->arena));
+	return root;
 }
 
-/* RC_NOT_FOUND when there is none; its subscriptions. */
-static enum rc find_topic(struct pubsub_call *c, struct bus_names *out, struct err *err)
+static enum rc find(struct pubsub_call *c, const char *id, struct bus_topic *out, struct err *err)
 {
-	return bus_subscriptions(c->p->o.bus, c->id, c->arena, out, err);
+	return pubsub_found(bus_topic(c->p->o.bus, id, c->arena, out, err), id, err);
 }
 
-static enum rc create(struct pubsub_call *c, struct err *err)
+/* --- from JSON ---------------------------------------------------------------------------------------------- */
+
+/* What is told and not taken must be well-formed all the same. */
+static enum rc check(struct pubsub_call *c, const struct json *v, struct err *err)
 {
-	struct bus_names ignored;
-	TRY(bus_check_name(c->id, err));
-	enum rc rc = find_topic(c, &ignored, err);
-	if (rc == RC_NOT_FOUND)
-		return bus_create_topic(c->p->o.bus, c->id, err);
-	TRY(rc);
-	c->status = PUBSUB_ALREADY_EXISTS;
-	return err_set(err, RC_REJECT, "Resource already exists in the project (resource=%s).", c->id);
+	int64_t state;
+	bool flag;
+	TRY(pubsub_only_fields(v, "topic", FIELDS, err));
+	TRY(pubsub_enum(v, "state", STATES, &state, err));
+	TRY(pubsub_bool(v, "satisfiesPzs", &flag, err));
+	return pubsub_not_here(c, v, not_here, err);
+}
+
+static enum rc read_retention(const struct json *v, struct bus_topic *t, struct err *err)
+{
+	return pubsub_duration(v, "messageRetentionDuration", 0, &t->retention_ms, err);
+}
+
+/* --- methods ------------------------------------------------------------------------------------------------ */
+
+static enum rc create(struct pubsub_call *c, const struct bus_topic *t, struct err *err)
+{
+	struct bus_topic there;
+	TRY(pubsub_must_be_new(c, bus_topic(c->p->o.bus, t->name, c->arena, &there, err), t->name, err));
+	return bus_make_topic(c->p->o.bus, t, err);
 }
 
 enum rc pubsub_topic_create(struct pubsub_call *c, struct json **out, struct err *err)
 {
-#define OTHERS "labels messageStoragePolicy kmsKeyName schemaSettings messageRetentionDuration ingestionDataSourceSettings messageTransforms tags"
-	TRY(pubsub_only_fields(c->body, "topic", "name satisfiesPzs state " OTHERS, err));
-	TRY(pubsub_not_here(c, c->body, (const char *const[]){ "labels", "messageStoragePolicy", "kmsKeyName", "schemaSettings", "messageRetentionDuration", "ingestionDataSourceSettings", "messageTransforms", "tags", NULL }, err));
-	PUBSUB_BUS_ALONE(c, create(c, err));
-	*out = topic_json(c, c->id);
+	struct bus_topic t = { .name = c->id };
+	TRY(bus_check_name(c->id, err));
+	TRY(check(c, c->body, err));
+	TRY(pubsub_labels(c->body, c->arena, &t.labels, err));
+	TRY(read_retention(c->body, &t, err));
+	PUBSUB_BUS_ALONE(c, create(c, &t, err));
+	*out = topic_json(c, &t);
 	return RC_OK;
-#undef OTHERS
+}
+
+static enum rc describe(struct pubsub_call *c, const char *id, struct json **out, struct err *err)
+{
+	struct bus_topic t;
+	TRY(find(c, id, &t, err));
+	*out = topic_json(c, &t);
+	return RC_OK;
 }
 
 enum rc pubsub_topic_get(struct pubsub_call *c, struct json **out, struct err *err)
 {
-	struct bus_names ignored;
-	PUBSUB_BUS(c, find_topic(c, &ignored, err));
-	*out = topic_json(c, c->id);
-	return RC_OK;
+	return describe(c, c->id, out, err);
 }
 
 enum rc pubsub_topic_delete(struct pubsub_call *c, struct json **out, struct err *err)
 {
-	PUBSUB_BUS(c, bus_delete_topic(c->p->o.bus, c->id, err));
+	TRY(pubsub_found(bus_delete_topic(c->p->o.bus, c->id, err), c->id, err));
 	*out = json_new_object();
 	return RC_OK;
 }
@@ -57,28 +89,65 @@ enum rc pubsub_topic_delete(struct pubsub_call *c, struct json **out, struct err
 enum rc pubsub_topic_list(struct pubsub_call *c, struct json **out, struct err *err)
 {
 	struct bus_names names;
-	size_t from, count;
-	PUBSUB_BUS(c, bus_topics(c->p->o.bus, c->arena, &names, err));
-	struct json *list = json_new_array();
-	*out = json_new_object();
-	json_set(*out, "topics", list);
-	TRY(pubsub_page(c, &names, &from, &count, *out, err));
-	for (size_t i = 0; i < count; i++)
-		json_append(list, topic_json(c, arena_strdup(c->arena, names.name[from + i])));
+	TRY(bus_topics(c->p->o.bus, c->arena, &names, err));
+	return pubsub_list(c, &names, "topics", describe, out, err);
+}
+
+static enum rc subscription_name(struct pubsub_call *c, const char *id, struct json **out, struct err *err UNUSED)
+{
+	*out = pubsub_new_name(c, "subscriptions", id);
 	return RC_OK;
 }
 
 enum rc pubsub_topic_subscriptions(struct pubsub_call *c, struct json **out, struct err *err)
 {
 	struct bus_names names;
-	size_t from, count;
-	PUBSUB_BUS(c, find_topic(c, &names, err));
-	struct json *list = json_new_array();
-	*out = json_new_object();
-	json_set(*out, "subscriptions", list);
-	TRY(pubsub_page(c, &names, &from, &count, *out, err));
-	for (size_t i = 0; i < count; i++)
-		json_append(list, pubsub_new_name(c, "subscriptions", arena_strdup(c->arena, names.name[from + i])));
+	TRY(pubsub_found(bus_subscriptions(c->p->o.bus, c->id, c->arena, &names, err), c->id, err));
+	return pubsub_list(c, &names, "subscriptions", subscription_name, out, err);
+}
+
+static enum rc snapshot_name(struct pubsub_call *c, const char *id, struct json **out, struct err *err UNUSED)
+{
+	*out = pubsub_new_name(c, "snapshots", id);
+	return RC_OK;
+}
+
+enum rc pubsub_topic_snapshots(struct pubsub_call *c, struct json **out, struct err *err)
+{
+	struct bus_names names;
+	TRY(pubsub_found(bus_snapshots(c->p->o.bus, c->id, c->arena, &names, err), c->id, err));
+	return pubsub_list(c, &names, "snapshots", snapshot_name, out, err);
+}
+
+static enum rc patch_path(struct pubsub_call *c, struct slice path, const struct json *from, void *ctx, struct err *err)
+{
+	struct bus_topic *t = ctx;
+	if (pubsub_is_name(path, "labels"))
+		return pubsub_labels(from, c->arena, &t->labels, err);
+	if (pubsub_is_name(path, "messageRetentionDuration"))
+		return read_retention(from, t, err);
+	for (const char *const *name = not_here; *name; name++)
+		if (pubsub_is_name(path, *name))
+			return RC_OK; /* check() has seen that it says its default */
+	return pubsub_no_such_path(KIND, path, err);
+}
+
+static enum rc patch(struct pubsub_call *c, const struct json *from, struct bus_topic *t, struct err *err)
+{
+	TRY(find(c, c->id, t, err));
+	TRY(pubsub_each_path(c, KIND, from, patch_path, t, err));
+	return bus_update_topic(c->p->o.bus, t, err);
+}
+
+enum rc pubsub_topic_patch(struct pubsub_call *c, struct json **out, struct err *err)
+{
+	const struct json *from;
+	struct bus_topic t;
+	TRY(pubsub_only_fields(c->body, "updateTopicRequest", "topic updateMask", err));
+	TRY(pubsub_object(c->body, "topic", &from, err));
+	TRY(check(c, from, err));
+	PUBSUB_BUS_ALONE(c, patch(c, from, &t, err));
+	*out = topic_json(c, &t);
 	return RC_OK;
 }
 
@@ -101,7 +170,7 @@ enum rc pubsub_topic_publish(struct pubsub_call *c, struct json **out, struct er
 			return err_set(err, RC_REJECT, "messages[%zu]: In a single publish request, all messages must have no ordering key or they must all "
 			               "have the same ordering key.", i);
 	}
-	PUBSUB_BUS(c, bus_publish(c->p->o.bus, c->id, message, count, c->arena, err));
+	TRY(pubsub_found(bus_publish(c->p->o.bus, c->id, message, count, c->arena, err), c->id, err));
 	struct json *ids = json_new_array();
 	for (size_t i = 0; i < count; i++)
 		json_append(ids, json_new_string(message[i].id));

@@ -121,8 +121,8 @@ static void topics_come_and_go(void **unused UNUSED)
 	is_error(&f, 404, "NOT_FOUND", "other");
 	call(&f, 400, "PUT", "topics/ab", "{}");
 	is_error(&f, 400, "INVALID_ARGUMENT", "3 to 255");
-	call(&f, 501, "PUT", "topics/abc", "{'labels':{'a':'b'}}");
-	is_error(&f, 501, "UNIMPLEMENTED", "labels");
+	call(&f, 501, "PUT", "topics/abc", "{'kmsKeyName':'k'}");
+	is_error(&f, 501, "UNIMPLEMENTED", "kmsKeyName");
 	call(&f, 400, "PUT", "topics/abc", "{'lables':{}}");
 	is_error(&f, 400, "INVALID_ARGUMENT", "Unknown name \"lables\"");
 	call(&f, 200, "DELETE", TOPIC_A, "");
@@ -166,13 +166,13 @@ static void subscriptions_keep_their_settings(void **unused UNUSED)
 	call(&f, 200, "PUT", "topics/dead", "{}");
 	call(&f, 200, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
 	answer_is(&f, "{'name':'projects/p1/subscriptions/sub-a','topic':'projects/p1/topics/topic-a','pushConfig':{},"
-	              "'ackDeadlineSeconds':10,'state':'ACTIVE'}");
+	              "'ackDeadlineSeconds':10,'messageRetentionDuration':'604800s','expirationPolicy':{},'state':'ACTIVE'}");
 	call(&f, 409, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
 	call(&f, 200, "PUT", "subscriptions/sub-b",
 	     "{'topic':'projects/p1/topics/topic-a','ack_deadline_seconds':'60','filter':'attributes:x','retryPolicy':{'minimumBackoff':'1.5s'},"
 	     "'deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/dead'}}");
 	answer_is(&f, "{'name':'projects/p1/subscriptions/sub-b','topic':'projects/p1/topics/topic-a','pushConfig':{},'ackDeadlineSeconds':60,"
-	              "'filter':'attributes:x','retryPolicy':{'minimumBackoff':'1.500s','maximumBackoff':'600s'},"
+	              "'messageRetentionDuration':'604800s','expirationPolicy':{},'filter':'attributes:x','retryPolicy':{'minimumBackoff':'1.500s','maximumBackoff':'600s'},"
 	              "'deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/dead','maxDeliveryAttempts':5},'state':'ACTIVE'}");
 	call(&f, 200, "PATCH", "subscriptions/sub-b",
 	     "{'subscription':{'ackDeadlineSeconds':90,'filter':'ignored'},'updateMask':'ackDeadlineSeconds,retry_policy'}");
@@ -207,8 +207,17 @@ static void what_cannot_be_meant_is_refused(void **unused UNUSED)
 		{ 400, "{'topic':'projects/p1/topics/topic-a','filter':'attributes:a AND attributes:b OR attributes:c'}", "column" },
 		{ 400, "{'topic':'projects/p1/topics/topic-a','retryPolicy':{'minimumBackoff':'10'}}", "a duration" },
 		{ 400, "{'topic':'projects/p1/topics/topic-a','retryPolicy':{'minimumBackoff':'601s'}}", "backoff" },
-		{ 501, "{'topic':'projects/p1/topics/topic-a','pushConfig':{'pushEndpoint':'http://x'}}", "pushConfig" },
-		{ 501, "{'topic':'projects/p1/topics/topic-a','enableMessageOrdering':true}", "enableMessageOrdering" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','pushConfig':{'pushEndpoint':'x'}}", "push endpoint" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','enableMessageOrdering':1}", "true or false" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','filter':'attributes:a\\u0000'}", "without NUL" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a\\u0000b'}", "Invalid resource name" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','retryPolicy':[]}", "want an object" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','messageRetentionDuration':'0s'}", "ten minutes to 31 days" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','messageRetentionDuration':'599s'}", "want 600000" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','state':'ASLEEP'}", "names of this field" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','expirationPolicy':{'ttl':'86399s'}}", "a day at least" },
+		{ 501, "{'topic':'projects/p1/topics/topic-a','expirationPolicy':{'ttl':'86400s'}}", "expirationPolicy.ttl" },
+		{ 501, "{'topic':'projects/p1/topics/topic-a','enableExactlyOnceDelivery':true}", "enableExactlyOnceDelivery" },
 		{ 404, "{'topic':'projects/p1/topics/topic-a','deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/none'}}", "none" },
 		{ 400, "[]", "want an object" },
 		{ 400, "{", "" },
@@ -220,7 +229,9 @@ static void what_cannot_be_meant_is_refused(void **unused UNUSED)
 		if (slice_find_str(json_get_string(json_get(f.answer, "error"), "message"), slice_of(cases[i].message)) == SIZE_MAX)
 			fail_msg("%s: %.*s", cases[i].body, SLICE_FMT(json_get_string(json_get(f.answer, "error"), "message")));
 	}
-	call(&f, 404, "POST", SUB_A ":seek", "{}");
+	call(&f, 404, "POST", SUB_A ":frobnicate", "{}");
+	call(&f, 501, "GET", TOPIC_A ":getIamPolicy", "");
+	call(&f, 501, "POST", "schemas", "{}");
 	call(&f, 404, "POST", SUB_A, "{}");
 	call(&f, 404, "GET", "nothing", "");
 	char url[128];
