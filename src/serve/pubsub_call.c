@@ -216,3 +216,15 @@ enum rc pubsub_no_such_path(const char *kind, struct slice path, struct err *err
 	return err_set(err, RC_REJECT, "Invalid update_mask provided in the Update%sRequest: '%.*s' is not a known, mutable %s field.", kind, shown(path),
 	               path.ptr, kind);
 }
+
+enum rc pubsub_path_not_here(struct pubsub_call *c, struct slice path, const struct json *from, const char *const *not_here, bool *out_is,
+                             struct err *err)
+{
+	*out_is = false;
+	for (; *not_here && !*out_is; not_here++) {
+		*out_is = pubsub_is_name(path, *not_here);
+		if (*out_is)
+			TRY(pubsub_not_here(c, from, (const char *const[]){ *not_here, NULL }, err));
+	}
+	return RC_OK;
+}

@@ -74,16 +74,19 @@ struct json *pubsub_new_name(const struct pubsub_call *c, const char *kind, cons
 struct json *pubsub_new_enum(const struct pubsub_call *c, const char *name, int64_t number);
 
 /* A list of names in pages, by pageSize and pageToken: `item` makes each (RC_NOT_FOUND: it has gone meanwhile). */
-typedef enum rc pubsub_item(struct pubsub_call *c, const char *id, struct json **out, struct err *err);
+MUST_USE typedef enum rc pubsub_item(struct pubsub_call *c, const char *id, struct json **out, struct err *err);
 MUST_USE enum rc pubsub_list(struct pubsub_call *c, const struct bus_names *names, const char *field, pubsub_item *item, struct json **out,
                              struct err *err);
 
 /* updateMask of the body or of the address ("a,b.c"): calls `path` for each, `ctx` is its own.  RC_REJECT when there is none. */
-typedef enum rc pubsub_path(struct pubsub_call *c, struct slice path, const struct json *from, void *ctx, struct err *err);
+MUST_USE typedef enum rc pubsub_path(struct pubsub_call *c, struct slice path, const struct json *from, void *ctx, struct err *err);
 MUST_USE enum rc pubsub_each_path(struct pubsub_call *c, const char *kind, const struct json *from, pubsub_path *path, void *ctx,
                                   struct err *err);
 /* What stands behind the last else of a pubsub_path. */
 MUST_USE enum rc pubsub_no_such_path(const char *kind, struct slice path, struct err *err);
+/* For a path that is one of `not_here`: RC_OK as long as the member says its default.  *out_is: it is one. */
+MUST_USE enum rc pubsub_path_not_here(struct pubsub_call *c, struct slice path, const struct json *from, const char *const *not_here,
+                                      bool *out_is, struct err *err);
 
 /* Labels (cloud.google.com/pubsub/docs/labels: at most 64; keys and values of at most 63 characters: lower-case letters, digits, _ and -, and
  * what is not ASCII; a key begins with a letter) as a JSON text for the bus, "" for none. */

@@ -153,8 +153,12 @@ static enum rc seek(struct pubsub_call *c, const struct target *to, struct err *
 		return pubsub_precondition(c, err, "Subscription '%s' is detached from its topic: there is nothing to seek in.", c->id);
 	if (to->snapshot[0])
 		TRY(find(c, to->snapshot, &snapshot, err));
+	if (to->snapshot[0])
+		TRY(bus_seek_snapshot(c->p->o.bus, c->id, to->snapshot, err));
+	else
+		TRY(bus_seek_time(c->p->o.bus, c->id, to->time_ms, err));
 	c->reply->wake_key = pubsub_published_key(s.topic); /* there may be something for those who wait */
-	return to->snapshot[0] ? bus_seek_snapshot(c->p->o.bus, c->id, to->snapshot, err) : bus_seek_time(c->p->o.bus, c->id, to->time_ms, err);
+	return RC_OK;
 }
 
 enum rc pubsub_seek(struct pubsub_call *c, struct json **out, struct err *err)

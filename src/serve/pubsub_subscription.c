@@ -105,7 +105,7 @@ enum rc pubsub_subscription_patch(struct pubsub_call *c, struct json **out, stru
 	struct bus_subscription s;
 	TRY(pubsub_only_fields(c->body, "updateSubscriptionRequest", "subscription updateMask", err));
 	TRY(pubsub_object(c->body, "subscription", &from, err));
-	TRY(pubsub_subscription_check(c, from, err));
+	TRY(pubsub_subscription_check(from, err));
 	PUBSUB_BUS_ALONE(c, patch(c, from, &s, err));
 	return tell(c, &s, out, err);
 }

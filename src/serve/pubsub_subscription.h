@@ -9,8 +9,8 @@ struct json *pubsub_subscription_json(const struct pubsub_call *c, const struct 
 
 /* A new one; strings are owned by the request's arena. */
 MUST_USE enum rc pubsub_subscription_read(struct pubsub_call *c, const struct json *v, struct bus_subscription *out, struct err *err);
-/* What is sent along with an update: well-formed, and nothing that this service cannot do. */
-MUST_USE enum rc pubsub_subscription_check(struct pubsub_call *c, const struct json *v, struct err *err);
+/* What is sent along with an update, but for what its mask names. */
+MUST_USE enum rc pubsub_subscription_check(const struct json *v, struct err *err);
 /* One path of an update's mask, into `ctx`, a struct bus_subscription. */
 pubsub_path pubsub_subscription_path;
 MUST_USE enum rc pubsub_subscription_read_push(struct pubsub_call *c, const struct json *v, struct bus_subscription *s, struct err *err);

@@ -148,22 +148,22 @@ static enum rc check_expiration(struct pubsub_call *c, const struct json *v, str
 	return err_set(err, RC_REJECT, "'expirationPolicy.ttl': this service does not do that (nothing expires here; {} says so)");
 }
 
-enum rc pubsub_subscription_check(struct pubsub_call *c, const struct json *v, struct err *err)
+enum rc pubsub_subscription_check(const struct json *v, struct err *err)
 {
 	int64_t ignored;
 	bool flag;
 	TRY(pubsub_only_fields(v, "subscription", FIELDS, err));
 	TRY(pubsub_enum(v, "state", STATES, &ignored, err));
 	TRY(pubsub_bool(v, "detached", &flag, err));
-	TRY(pubsub_duration(v, "topicMessageRetentionDuration", 0, &ignored, err));
-	TRY(check_expiration(c, v, err));
-	return pubsub_not_here(c, v, not_here, err);
+	return pubsub_duration(v, "topicMessageRetentionDuration", 0, &ignored, err);
 }
 
 enum rc pubsub_subscription_read(struct pubsub_call *c, const struct json *v, struct bus_subscription *out, struct err *err)
 {
 	struct slice topic;
-	TRY(pubsub_subscription_check(c, v, err));
+	TRY(pubsub_subscription_check(v, err));
+	TRY(check_expiration(c, v, err));
+	TRY(pubsub_not_here(c, v, not_here, err));
 	TRY(pubsub_string(v, "topic", &topic, err));
 	TRY(pubsub_resource(c, "topics", topic, &out->topic, err));
 	TRY(pubsub_text(v, "filter", c->arena, &out->filter, err));
@@ -179,17 +179,10 @@ enum rc pubsub_subscription_read(struct pubsub_call *c, const struct json *v, st
 
 /* --- updates ------------------------------------------------------------------------------------------------ */
 
-static bool is_checked_only(struct slice path)
-{
-	for (const char *const *name = not_here; *name; name++)
-		if (pubsub_is_name(path, *name))
-			return true;
-	return pubsub_is_name(path, "expirationPolicy");
-}
-
 enum rc pubsub_subscription_path(struct pubsub_call *c, struct slice path, const struct json *from, void *ctx, struct err *err)
 {
 	struct bus_subscription *s = ctx;
+	bool is_not_here;
 	if (pubsub_is_name(path, "ackDeadlineSeconds"))
 		return read_ack_deadline(from, s, err);
 	if (pubsub_is_name(path, "pushConfig"))
@@ -204,5 +197,8 @@ enum rc pubsub_subscription_path(struct pubsub_call *c, struct slice path, const
 		return read_retry(from, s, err);
 	if (pubsub_is_name(path, "deadLetterPolicy"))
 		return read_dead_letter(c, from, s, err);
-	return is_checked_only(path) ? RC_OK : pubsub_no_such_path("Subscription", path, err);
+	if (pubsub_is_name(path, "expirationPolicy"))
+		return check_expiration(c, from, err);
+	TRY(pubsub_path_not_here(c, path, from, not_here, &is_not_here, err));
+	return is_not_here ? RC_OK : pubsub_no_such_path("Subscription", path, err);
 }

@@ -30,14 +30,13 @@ static enum rc find(struct pubsub_call *c, const char *id, struct bus_topic *out
 /* --- from JSON ---------------------------------------------------------------------------------------------- */
 
 /* What is told and not taken must be well-formed all the same. */
-static enum rc check(struct pubsub_call *c, const struct json *v, struct err *err)
+static enum rc check(const struct json *v, struct err *err)
 {
 	int64_t state;
 	bool flag;
 	TRY(pubsub_only_fields(v, "topic", FIELDS, err));
 	TRY(pubsub_enum(v, "state", STATES, &state, err));
-	TRY(pubsub_bool(v, "satisfiesPzs", &flag, err));
-	return pubsub_not_here(c, v, not_here, err);
+	return pubsub_bool(v, "satisfiesPzs", &flag, err);
 }
 
 static enum rc read_retention(const struct json *v, struct bus_topic *t, struct err *err)
@@ -58,7 +57,8 @@ enum rc pubsub_topic_create(struct pubsub_call *c, struct json **out, struct err
 {
 	struct bus_topic t = { .name = c->id };
 	TRY(bus_check_name(c->id, err));
-	TRY(check(c, c->body, err));
+	TRY(check(c->body, err));
+	TRY(pubsub_not_here(c, c->body, not_here, err));
 	TRY(pubsub_labels(c->body, c->arena, &t.labels, err));
 	TRY(read_retention(c->body, &t, err));
 	PUBSUB_BUS_ALONE(c, create(c, &t, err));
@@ -122,14 +122,13 @@ enum rc pubsub_topic_snapshots(struct pubsub_call *c, struct json **out, struct 
 static enum rc patch_path(struct pubsub_call *c, struct slice path, const struct json *from, void *ctx, struct err *err)
 {
 	struct bus_topic *t = ctx;
+	bool is_not_here;
 	if (pubsub_is_name(path, "labels"))
 		return pubsub_labels(from, c->arena, &t->labels, err);
 	if (pubsub_is_name(path, "messageRetentionDuration"))
 		return read_retention(from, t, err);
-	for (const char *const *name = not_here; *name; name++)
-		if (pubsub_is_name(path, *name))
-			return RC_OK; /* check() has seen that it says its default */
-	return pubsub_no_such_path(KIND, path, err);
+	TRY(pubsub_path_not_here(c, path, from, not_here, &is_not_here, err));
+	return is_not_here ? RC_OK : pubsub_no_such_path(KIND, path, err);
 }
 
 static enum rc patch(struct pubsub_call *c, const struct json *from, struct bus_topic *t, struct err *err)
@@ -145,7 +144,7 @@ enum rc pubsub_topic_patch(struct pubsub_call *c, struct json **out, struct err 
 	struct bus_topic t;
 	TRY(pubsub_only_fields(c->body, "updateTopicRequest", "topic updateMask", err));
 	TRY(pubsub_object(c->body, "topic", &from, err));
-	TRY(check(c, from, err));
+	TRY(check(from, err));
 	PUBSUB_BUS_ALONE(c, patch(c, from, &t, err));
 	*out = topic_json(c, &t);
 	return RC_OK;

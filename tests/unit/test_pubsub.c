@@ -1,148 +1,50 @@
-/* The Pub/Sub REST API over a bus in memory, as a client meets it. */
-#include "serve/pubsub.h"
-
-#include "base/clock.h"
-#include "base/json.h"
-#include "io/http.h"
+/* The Pub/Sub REST API over a bus in memory, as a client meets it: topics, subscriptions, messages. */
+#include "support/rest.h"
 #include "test.h"
 
 #include <stdio.h>
 
-#define ARENA_BYTES ((size_t) 64 << 20)
 #define TOPIC_A "topics/topic-a"
 #define SUB_A "subscriptions/sub-a"
-
-struct fixture {
-	struct clock_fake clock;
-	struct bus *bus;
-	struct pubsub *pubsub;
-	struct server *server;
-	struct http *http;
-	struct arena arena;
-	char url[96];
-	int status;
-	struct json *answer; /* of the last call; NULL before the first */
-};
-
-static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
-{
-	if (!pubsub_handle(ctx, rq, reply))
-		reply->status = 418;
-}
-
-static void fixture_open(struct fixture *f)
-{
-	struct err err = { 0 };
-	*f = (struct fixture){ .arena = arena_new(ARENA_BYTES) };
-	clock_fake_init(&f->clock, INT64_C(1700000000123));
-	f->bus = bus_group_open(bus_mem_open(&f->clock.base));
-	f->pubsub = pubsub_open(&(struct pubsub_options){ .bus = f->bus, .project = "p1", .clock = &f->clock.base, .pull_wait_ms = 100 });
-	const struct server_options so = { .what = "test", .connections_max = 8, .body_limit_bytes = (size_t) 20 << 20,
-		                           .head_limit_bytes = 1 << 16, .idle_timeout_s = 30, .handle = handle, .ctx = f->pubsub };
-	const struct http_options ho = { .connect_timeout_ms = 10000, .timeout_ms = 60000, .body_limit_bytes = (size_t) 20 << 20,
-		                         .user_agent = "test" };
-	if (server_open(&so, &f->server, &err) != RC_OK || http_open(&ho, &f->http, &err) != RC_OK)
-		fail_msg("%s", err.msg);
-	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/v1/projects/p1", server_port(f->server));
-}
-
-static void fixture_done(struct fixture *f)
-{
-	json_free(f->answer);
-	http_close(f->http);
-	server_close(f->server);
-	pubsub_close(f->pubsub);
-	bus_close(f->bus);
-	arena_done(&f->arena);
-}
-#define FIXTURE(f)                                 \
-	CLEANUP(fixture_done) struct fixture f;    \
-	fixture_open(&(f))
-
-static void send_as(struct fixture *f, const char *type, const char *method, const char *url, struct slice body)
-{
-	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 96 << 20);
-	const struct http_header header = { SLICE("Content-Type"), slice_of(type) };
-	const struct http_request rq = { .method = method, .url = url, .header = &header, .header_count = 1, .body = body };
-	struct http_response r;
-	struct err err = { 0 };
-	json_freep(&f->answer);
-	if (http_send(f->http, &rq, &arena, &r, &err) != RC_OK || json_parse(r.body, &f->answer, &err) != RC_OK)
-		fail_msg("%s %s: %s", method, url, err.msg);
-	f->status = r.status;
-}
-
-/* METHOD path below the project, JSON in single quotes for double ones. */
-static void call(struct fixture *f, int status, const char *method, const char *path, const char *body)
-{
-	CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
-	char *text = arena_strdup(&arena, slice_of(body));
-	for (char *p = text; *p; p++)
-		*p = *p == '\'' ? '"' : *p;
-	send_as(f, "application/json", method, arena_printf(&arena, "%s/%s", f->url, path).ptr, slice_of(text));
-	if (f->status != status)
-		fail_msg("%s %s: %d, want %d: %.*s", method, path, f->status, status,
-		         SLICE_FMT(json_get_string(json_get(f->answer, "error"), "message")));
-}
-
-static void is_error(struct fixture *f, int code, const char *status, const char *message)
-{
-	const struct json *error = json_get(f->answer, "error");
-	struct slice text = json_get_string(error, "message");
-	if (json_get_integer(error, "code", 0) != code || !slice_is(json_get_string(error, "status"), status) ||
-	    slice_find_str(text, slice_of(message)) == SIZE_MAX)
-		fail_msg("want %d %s %s, got %.*s", code, status, message, SLICE_FMT(text));
-}
-
-static void answer_is(struct fixture *f, const char *json)
-{
-	CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
-	CLEANUP(buf_done) struct buf got = buf_new(1 << 20);
-	char *want = arena_strdup(&arena, slice_of(json));
-	for (char *p = want; *p; p++)
-		*p = *p == '\'' ? '"' : *p;
-	json_write(f->answer, JSON_COMPACT, &got);
-	assert_string_equal(buf_str(&got), want);
-}
 
 /* --- resources ---------------------------------------------------------------------------------------------- */
 
 static void topics_come_and_go(void **unused UNUSED)
 {
-	FIXTURE(f);
-	call(&f, 200, "GET", "topics", "");
-	answer_is(&f, "{'topics':[]}");
-	call(&f, 200, "PUT", TOPIC_A, "{}");
-	answer_is(&f, "{'name':'projects/p1/topics/topic-a'}");
-	call(&f, 409, "PUT", TOPIC_A, "{'name':'projects/p1/topics/topic-a'}");
-	is_error(&f, 409, "ALREADY_EXISTS", "already exists");
-	call(&f, 200, "GET", TOPIC_A, "");
-	call(&f, 404, "GET", "topics/other", "");
-	is_error(&f, 404, "NOT_FOUND", "other");
-	call(&f, 400, "PUT", "topics/ab", "{}");
-	is_error(&f, 400, "INVALID_ARGUMENT", "3 to 255");
-	call(&f, 501, "PUT", "topics/abc", "{'kmsKeyName':'k'}");
-	is_error(&f, 501, "UNIMPLEMENTED", "kmsKeyName");
-	call(&f, 400, "PUT", "topics/abc", "{'lables':{}}");
-	is_error(&f, 400, "INVALID_ARGUMENT", "Unknown name \"lables\"");
-	call(&f, 200, "DELETE", TOPIC_A, "");
-	answer_is(&f, "{}");
-	call(&f, 404, "DELETE", TOPIC_A, "");
+	REST(f);
+	rest_call(&f, 200, "GET", "topics", "");
+	rest_is(&f, "{'topics':[]}");
+	rest_call(&f, 200, "PUT", TOPIC_A, "{}");
+	rest_is(&f, "{'name':'projects/p1/topics/topic-a'}");
+	rest_call(&f, 409, "PUT", TOPIC_A, "{'name':'projects/p1/topics/topic-a'}");
+	rest_is_error(&f, 409, "ALREADY_EXISTS", "already exists");
+	rest_call(&f, 200, "GET", TOPIC_A, "");
+	rest_call(&f, 404, "GET", "topics/other", "");
+	rest_is_error(&f, 404, "NOT_FOUND", "other");
+	rest_call(&f, 400, "PUT", "topics/ab", "{}");
+	rest_is_error(&f, 400, "INVALID_ARGUMENT", "3 to 255");
+	rest_call(&f, 501, "PUT", "topics/abc", "{'kmsKeyName':'k'}");
+	rest_is_error(&f, 501, "UNIMPLEMENTED", "kmsKeyName");
+	rest_call(&f, 400, "PUT", "topics/abc", "{'lables':{}}");
+	rest_is_error(&f, 400, "INVALID_ARGUMENT", "Unknown name \"lables\"");
+	rest_call(&f, 200, "DELETE", TOPIC_A, "");
+	rest_is(&f, "{}");
+	rest_call(&f, 404, "DELETE", TOPIC_A, "");
 }
 
 static void lists_come_in_pages(void **unused UNUSED)
 {
-	FIXTURE(f);
+	REST(f);
 	char path[128], seen[256] = "";
 	for (int i = 0; i < 7; i++) {
 		(void) snprintf(path, sizeof path, "topics/t-%d-x", i);
-		call(&f, 200, "PUT", path, "{}");
+		rest_call(&f, 200, "PUT", path, "{}");
 	}
 	char token[64] = "";
 	int pages = 0;
 	do {
 		(void) snprintf(path, sizeof path, "topics?pageSize=3&pageToken=%s", token);
-		call(&f, 200, "GET", path, "");
+		rest_call(&f, 200, "GET", path, "");
 		const struct json *list = json_get(f.answer, "topics");
 		for (size_t i = 0; i < json_size(list); i++)
 			(void) snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%.*s ", SLICE_FMT(json_get_string(json_at(list, i), "name")));
@@ -155,41 +57,41 @@ static void lists_come_in_pages(void **unused UNUSED)
 		(void) snprintf(path, sizeof path, "projects/p1/topics/t-%d-x ", i);
 		assert_non_null(strstr(seen, path));
 	}
-	call(&f, 400, "GET", "topics?pageSize=x", "");
+	rest_call(&f, 400, "GET", "topics?pageSize=x", "");
 }
 
 static void subscriptions_keep_their_settings(void **unused UNUSED)
 {
-	FIXTURE(f);
-	call(&f, 404, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
-	call(&f, 200, "PUT", TOPIC_A, "{}");
-	call(&f, 200, "PUT", "topics/dead", "{}");
-	call(&f, 200, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
-	answer_is(&f, "{'name':'projects/p1/subscriptions/sub-a','topic':'projects/p1/topics/topic-a','pushConfig':{},"
+	REST(f);
+	rest_call(&f, 404, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
+	rest_call(&f, 200, "PUT", TOPIC_A, "{}");
+	rest_call(&f, 200, "PUT", "topics/dead", "{}");
+	rest_call(&f, 200, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
+	rest_is(&f, "{'name':'projects/p1/subscriptions/sub-a','topic':'projects/p1/topics/topic-a','pushConfig':{},"
 	              "'ackDeadlineSeconds':10,'messageRetentionDuration':'604800s','expirationPolicy':{},'state':'ACTIVE'}");
-	call(&f, 409, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
-	call(&f, 200, "PUT", "subscriptions/sub-b",
+	rest_call(&f, 409, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
+	rest_call(&f, 200, "PUT", "subscriptions/sub-b",
 	     "{'topic':'projects/p1/topics/topic-a','ack_deadline_seconds':'60','filter':'attributes:x','retryPolicy':{'minimumBackoff':'1.5s'},"
 	     "'deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/dead'}}");
-	answer_is(&f, "{'name':'projects/p1/subscriptions/sub-b','topic':'projects/p1/topics/topic-a','pushConfig':{},'ackDeadlineSeconds':60,"
+	rest_is(&f, "{'name':'projects/p1/subscriptions/sub-b','topic':'projects/p1/topics/topic-a','pushConfig':{},'ackDeadlineSeconds':60,"
 	              "'messageRetentionDuration':'604800s','expirationPolicy':{},'filter':'attributes:x','retryPolicy':{'minimumBackoff':'1.500s','maximumBackoff':'600s'},"
 	              "'deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/dead','maxDeliveryAttempts':5},'state':'ACTIVE'}");
-	call(&f, 200, "PATCH", "subscriptions/sub-b",
+	rest_call(&f, 200, "PATCH", "subscriptions/sub-b",
 	     "{'subscription':{'ackDeadlineSeconds':90,'filter':'ignored'},'updateMask':'ackDeadlineSeconds,retry_policy'}");
 	assert_int_equal(json_get_integer(f.answer, "ackDeadlineSeconds", 0), 90);
 	assert_null(json_get(f.answer, "retryPolicy"));
-	call(&f, 400, "PATCH", "subscriptions/sub-b", "{'subscription':{'filter':'x'},'updateMask':'filter'}");
-	is_error(&f, 400, "INVALID_ARGUMENT", "'filter' is not a known, mutable");
-	call(&f, 400, "PATCH", "subscriptions/sub-b", "{'subscription':{}}");
-	call(&f, 200, "GET", "subscriptions", "");
+	rest_call(&f, 400, "PATCH", "subscriptions/sub-b", "{'subscription':{'filter':'x'},'updateMask':'filter'}");
+	rest_is_error(&f, 400, "INVALID_ARGUMENT", "'filter' is not a known, mutable");
+	rest_call(&f, 400, "PATCH", "subscriptions/sub-b", "{'subscription':{}}");
+	rest_call(&f, 200, "GET", "subscriptions", "");
 	assert_int_equal(json_size(json_get(f.answer, "subscriptions")), 2);
-	call(&f, 200, "GET", TOPIC_A "/subscriptions", "");
-	answer_is(&f, "{'subscriptions':['projects/p1/subscriptions/sub-a','projects/p1/subscriptions/sub-b']}");
-	call(&f, 200, "DELETE", TOPIC_A, "");
-	call(&f, 200, "GET", SUB_A, "");
+	rest_call(&f, 200, "GET", TOPIC_A "/subscriptions", "");
+	rest_is(&f, "{'subscriptions':['projects/p1/subscriptions/sub-a','projects/p1/subscriptions/sub-b']}");
+	rest_call(&f, 200, "DELETE", TOPIC_A, "");
+	rest_call(&f, 200, "GET", SUB_A, "");
 	assert_true(slice_is(json_get_string(f.answer, "topic"), "_deleted-topic_"));
-	call(&f, 200, "DELETE", SUB_A, "");
-	call(&f, 404, "GET", SUB_A, "");
+	rest_call(&f, 200, "DELETE", SUB_A, "");
+	rest_call(&f, 404, "GET", SUB_A, "");
 }
 
 static void what_cannot_be_meant_is_refused(void **unused UNUSED)
@@ -222,43 +124,43 @@ static void what_cannot_be_meant_is_refused(void **unused UNUSED)
 		{ 400, "[]", "want an object" },
 		{ 400, "{", "" },
 	};
-	FIXTURE(f);
-	call(&f, 200, "PUT", TOPIC_A, "{}");
+	REST(f);
+	rest_call(&f, 200, "PUT", TOPIC_A, "{}");
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		call(&f, cases[i].status, "PUT", SUB_A, cases[i].body);
+		rest_call(&f, cases[i].status, "PUT", SUB_A, cases[i].body);
 		if (slice_find_str(json_get_string(json_get(f.answer, "error"), "message"), slice_of(cases[i].message)) == SIZE_MAX)
 			fail_msg("%s: %.*s", cases[i].body, SLICE_FMT(json_get_string(json_get(f.answer, "error"), "message")));
 	}
-	call(&f, 404, "POST", SUB_A ":frobnicate", "{}");
-	call(&f, 501, "GET", TOPIC_A ":getIamPolicy", "");
-	call(&f, 501, "POST", "schemas", "{}");
-	call(&f, 404, "POST", SUB_A, "{}");
-	call(&f, 404, "GET", "nothing", "");
+	rest_call(&f, 404, "POST", SUB_A ":frobnicate", "{}");
+	rest_call(&f, 501, "GET", TOPIC_A ":getIamPolicy", "");
+	rest_call(&f, 501, "POST", "schemas", "{}");
+	rest_call(&f, 404, "POST", SUB_A, "{}");
+	rest_call(&f, 404, "GET", "nothing", "");
 	char url[128];
 	(void) snprintf(url, sizeof url, "http://127.0.0.1:%d/v1/projects/other/topics", server_port(f.server));
-	send_as(&f, "application/json", "GET", url, SLICE(""));
-	is_error(&f, 404, "NOT_FOUND", "other");
+	rest_send(&f, "application/json", "GET", url, SLICE(""));
+	rest_is_error(&f, 404, "NOT_FOUND", "other");
 	(void) snprintf(url, sizeof url, "%s/topics/abc", f.url);
-	send_as(&f, "application/x-www-form-urlencoded", "PUT", url, SLICE("{}"));
-	is_error(&f, 400, "INVALID_ARGUMENT", "want application/json");
+	rest_send(&f, "application/x-www-form-urlencoded", "PUT", url, SLICE("{}"));
+	rest_is_error(&f, 400, "INVALID_ARGUMENT", "want application/json");
 }
 
 /* --- messages ----------------------------------------------------------------------------------------------- */
 
-static void setup(struct fixture *f)
+static void setup(struct rest *f)
 {
-	call(f, 200, "PUT", TOPIC_A, "{}");
-	call(f, 200, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
+	rest_call(f, 200, "PUT", TOPIC_A, "{}");
+	rest_call(f, 200, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a'}");
 }
 
 static void a_message_goes_through(void **unused UNUSED)
 {
-	FIXTURE(f);
+	REST(f);
 	setup(&f);
-	call(&f, 200, "POST", TOPIC_A ":publish?%24alt=json%3Benum-encoding%3Dint",
+	rest_call(&f, 200, "POST", TOPIC_A ":publish?%24alt=json%3Benum-encoding%3Dint",
 	     "{'messages':[{'data':'aGVsbG8=','attributes':{'k':'v'},'orderingKey':'o'}]}");
-	answer_is(&f, "{'messageIds':['1']}");
-	call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10,'returnImmediately':true}");
+	rest_is(&f, "{'messageIds':['1']}");
+	rest_call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10,'returnImmediately':true}");
 	CLEANUP(json_freep) struct json *got = TAKE(f.answer);
 	const struct json *received = json_at(json_get(got, "receivedMessages"), 0), *m = json_get(received, "message");
 	assert_int_equal(json_size(json_get(got, "receivedMessages")), 1);
@@ -268,15 +170,15 @@ static void a_message_goes_through(void **unused UNUSED)
 	assert_null(json_get(received, "deliveryAttempt"));
 	char body[256];
 	(void) snprintf(body, sizeof body, "{'ackIds':['%.*s'],'ackDeadlineSeconds':30}", SLICE_FMT(json_get_string(received, "ackId")));
-	call(&f, 200, "POST", SUB_A ":modifyAckDeadline", body);
+	rest_call(&f, 200, "POST", SUB_A ":modifyAckDeadline", body);
 	clock_fake_advance_ms(&f.clock, 29000);
-	call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10,'returnImmediately':true}");
-	answer_is(&f, "{}");
+	rest_call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10,'returnImmediately':true}");
+	rest_is(&f, "{}");
 	(void) snprintf(body, sizeof body, "{'ackIds':['%.*s','nonsense']}", SLICE_FMT(json_get_string(received, "ackId")));
-	call(&f, 200, "POST", SUB_A ":acknowledge", body);
+	rest_call(&f, 200, "POST", SUB_A ":acknowledge", body);
 	clock_fake_advance_ms(&f.clock, 600000);
-	call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10}"); /* waits, and finds nothing */
-	answer_is(&f, "{}");
+	rest_call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10}"); /* waits, and finds nothing */
+	rest_is(&f, "{}");
 }
 
 static void messages_that_cannot_be_are_refused_whole(void **unused UNUSED)
@@ -287,34 +189,34 @@ static void messages_that_cannot_be_are_refused_whole(void **unused UNUSED)
 		"{'messages':[{'attributes':{'a':1}}]}", "{'messages':[{'attributes':{'goog':'x'}}]}", "{'messages':[{'data':'aGk=','x':1}]}",
 		"{'messages':[{'data':'aGk=','orderingKey':'a'},{'data':'aGk=','orderingKey':'b'}]}", "{'messages':[{'data':'aGk='}],'more':1}",
 	};
-	FIXTURE(f);
+	REST(f);
 	setup(&f);
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		call(&f, 400, "POST", TOPIC_A ":publish", bad[i]);
-		is_error(&f, 400, "INVALID_ARGUMENT", "");
+		rest_call(&f, 400, "POST", TOPIC_A ":publish", bad[i]);
+		rest_is_error(&f, 400, "INVALID_ARGUMENT", "");
 	}
-	call(&f, 404, "POST", "topics/other:publish", "{'messages':[{'data':'aGk='}]}");
-	call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10,'returnImmediately':true}");
-	answer_is(&f, "{}");
+	rest_call(&f, 404, "POST", "topics/other:publish", "{'messages':[{'data':'aGk='}]}");
+	rest_call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':10,'returnImmediately':true}");
+	rest_is(&f, "{}");
 	static const char *const pulls[] = { "{}", "{'maxMessages':0}", "{'maxMessages':-1}", "{'maxMessages':'x'}", "{'maxMessages':1,'x':1}" };
 	for (size_t i = 0; i < COUNT_OF(pulls); i++)
-		call(&f, 400, "POST", SUB_A ":pull", pulls[i]);
+		rest_call(&f, 400, "POST", SUB_A ":pull", pulls[i]);
 	static const char *const acks[] = { "{}", "{'ackIds':[]}", "{'ackIds':'x'}", "{'ackIds':[1]}" };
 	for (size_t i = 0; i < COUNT_OF(acks); i++)
-		call(&f, 400, "POST", SUB_A ":acknowledge", acks[i]);
-	call(&f, 400, "POST", SUB_A ":modifyAckDeadline", "{'ackIds':['a'],'ackDeadlineSeconds':601}");
-	call(&f, 404, "POST", "subscriptions/none:pull", "{'maxMessages':1}");
+		rest_call(&f, 400, "POST", SUB_A ":acknowledge", acks[i]);
+	rest_call(&f, 400, "POST", SUB_A ":modifyAckDeadline", "{'ackIds':['a'],'ackDeadlineSeconds':601}");
+	rest_call(&f, 404, "POST", "subscriptions/none:pull", "{'maxMessages':1}");
 }
 
 static void the_attempt_is_told_where_it_counts(void **unused UNUSED)
 {
-	FIXTURE(f);
-	call(&f, 200, "PUT", TOPIC_A, "{}");
-	call(&f, 200, "PUT", "topics/dead", "{}");
-	call(&f, 200, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a','deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/dead'}}");
-	call(&f, 200, "POST", TOPIC_A ":publish", "{'messages':[{'attributes':{'only':'this'}}]}");
+	REST(f);
+	rest_call(&f, 200, "PUT", TOPIC_A, "{}");
+	rest_call(&f, 200, "PUT", "topics/dead", "{}");
+	rest_call(&f, 200, "PUT", SUB_A, "{'topic':'projects/p1/topics/topic-a','deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/dead'}}");
+	rest_call(&f, 200, "POST", TOPIC_A ":publish", "{'messages':[{'attributes':{'only':'this'}}]}");
 	for (int attempt = 1; attempt <= 3; attempt++) {
-		call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':1,'returnImmediately':true}");
+		rest_call(&f, 200, "POST", SUB_A ":pull", "{'maxMessages':1,'returnImmediately':true}");
 		assert_int_equal(json_get_integer(json_at(json_get(f.answer, "receivedMessages"), 0), "deliveryAttempt", 0), attempt);
 		clock_fake_advance_ms(&f.clock, 11000);
 	}
