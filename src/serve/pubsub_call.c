@@ -9,6 +9,8 @@
 
 #define PAGE_SIZE_DEFAULT 100
 #define PAGE_SIZE_MAX 1000
+#define ID_BYTES_MAX 255 /* bus_check_name() says more */
+#define PATHS_MAX 64
 #define LABELS_MAX 64
 #define LABEL_CHARS_MAX 63
 #define SHOWN_BYTES 100
@@ -72,7 +74,7 @@ enum rc pubsub_not_here(struct pubsub_call *c, const struct json *object, const 
 enum rc pubsub_resource(struct pubsub_call *c, const char *kind, struct slice name, const char **out_id, struct err *err)
 {
 	struct slice prefix = arena_printf(c->arena, "projects/%s/%s/", c->p->project, kind);
-	if (!slice_starts(name, prefix) || name.len == prefix.len || memchr(name.ptr, '\0', name.len))
+	if (!slice_starts(name, prefix) || name.len == prefix.len || name.len - prefix.len > ID_BYTES_MAX || memchr(name.ptr, '\0', name.len))
 		return err_set(err, RC_REJECT, "Invalid resource name given (name=%.*s): want %.*sNAME", shown(name),
 		               name.ptr ? name.ptr : "", SLICE_FMT(prefix));
 	*out_id = arena_strdup(c->arena, slice_sub(name, prefix.len, name.len - prefix.len));
@@ -198,15 +200,16 @@ enum rc pubsub_each_path(struct pubsub_call *c, const char *kind, const struct j
 {
 	struct slice mask, one;
 	const char *query = server_query(c->rq, "updateMask");
-	bool any = false;
+	size_t count = 0;
 	TRY(pubsub_string(c->body, "updateMask", &mask, err));
 	if (!mask.len && query)
 		mask = slice_of(query);
 	while (slice_next_entry(&mask, &one)) {
-		any = true;
+		if (++count > PATHS_MAX) /* each takes room for what it names */
+			return err_set(err, RC_REJECT, "The update_mask in the Update%sRequest has more than %d paths.", kind, PATHS_MAX);
 		TRY(path(c, one, from, ctx, err));
 	}
-	if (any)
+	if (count)
 		return RC_OK;
 	return err_set(err, RC_REJECT, "The update_mask in the Update%sRequest must be set, and must contain a non-empty paths list.", kind);
 }

@@ -88,13 +88,15 @@ enum rc pubsub_object(const struct json *object, const char *name, const struct 
 	return !v || json_type(v) == JSON_OBJECT ? RC_OK : wrong_type(name, "an object", err);
 }
 
-enum rc pubsub_text(const struct json *object, const char *name, struct arena *arena, const char **out, struct err *err)
+enum rc pubsub_text(const struct json *object, const char *name, size_t bytes_max, struct arena *arena, const char **out, struct err *err)
 {
 	struct slice text;
 	*out = "";
 	TRY(pubsub_string(object, name, &text, err));
 	if (!text.len)
 		return RC_OK;
+	if (text.len > bytes_max)
+		return err_set(err, RC_REJECT, "Invalid value at '%s': %zu bytes, at most %zu are allowed", name, text.len, bytes_max);
 	if (memchr(text.ptr, '\0', text.len))
 		return wrong_type(name, "a string without NUL", err);
 	*out = arena_strdup(arena, text);

@@ -19,8 +19,9 @@ const struct json *pubsub_field(const struct json *object, const char *name);
 /* NULL when absent; never a list, a text or a number. */
 MUST_USE enum rc pubsub_object(const struct json *object, const char *name, const struct json **out, struct err *err);
 MUST_USE enum rc pubsub_string(const struct json *object, const char *name, struct slice *out, struct err *err); /* SLICE_NULL */
-/* A text without NUL; "" when absent. */
-MUST_USE enum rc pubsub_text(const struct json *object, const char *name, struct arena *arena, const char **out, struct err *err);
+/* A text without NUL, of at most so many bytes; "" when absent. */
+MUST_USE enum rc pubsub_text(const struct json *object, const char *name, size_t bytes_max, struct arena *arena, const char **out,
+                             struct err *err);
 /* 32 bits. */
 MUST_USE enum rc pubsub_integer(const struct json *object, const char *name, int64_t otherwise, int64_t *out, struct err *err);
 MUST_USE enum rc pubsub_bool(const struct json *object, const char *name, bool *out, struct err *err); /* false when absent */

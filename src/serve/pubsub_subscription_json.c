@@ -166,7 +166,7 @@ enum rc pubsub_subscription_read(struct pubsub_call *c, const struct json *v, st
 	TRY(pubsub_not_here(c, v, not_here, err));
 	TRY(pubsub_string(v, "topic", &topic, err));
 	TRY(pubsub_resource(c, "topics", topic, &out->topic, err));
-	TRY(pubsub_text(v, "filter", c->arena, &out->filter, err));
+	TRY(pubsub_text(v, "filter", BUS_FILTER_BYTES_MAX, c->arena, &out->filter, err));
 	TRY(pubsub_subscription_read_push(c, v, out, err));
 	TRY(read_ack_deadline(v, out, err));
 	TRY(pubsub_bool(v, "retainAckedMessages", &out->retain_acked, err));

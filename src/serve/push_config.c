@@ -21,20 +21,12 @@ static bool is_url(const char *s)
 	return true;
 }
 
-static enum rc read_member(const struct json *v, const char *name, struct arena *arena, const char **out, struct err *err)
-{
-	TRY(pubsub_text(v, name, arena, out, err));
-	if (strlen(*out) <= MEMBER_BYTES_MAX)
-		return RC_OK;
-	return err_set(err, RC_REJECT, "Invalid push configuration: %s of %zu bytes, at most %zu are allowed", name, strlen(*out), MEMBER_BYTES_MAX);
-}
-
 static enum rc read_attributes(const struct json *v, struct arena *arena, struct push_config *out, struct err *err)
 {
 	const struct json *attributes;
 	TRY(pubsub_object(v, "attributes", &attributes, err));
 	TRY(pubsub_only_fields(attributes, WHERE ".attributes", "x-goog-version", err));
-	TRY(read_member(attributes, "x-goog-version", arena, &out->version, err));
+	TRY(pubsub_text(attributes, "x-goog-version", MEMBER_BYTES_MAX, arena, &out->version, err));
 	if (!out->version[0])
 		out->version = "v1";
 	if (strcmp(out->version, "v1") == 0 || strcmp(out->version, "v1beta2") == 0 || strcmp(out->version, "v1beta1") == 0)
@@ -47,8 +39,8 @@ static enum rc read_oidc(const struct json *v, struct arena *arena, struct push_
 	const struct json *token;
 	TRY(pubsub_object(v, "oidcToken", &token, err));
 	TRY(pubsub_only_fields(token, WHERE ".oidcToken", "serviceAccountEmail audience", err));
-	TRY(read_member(token, "serviceAccountEmail", arena, &out->oidc_email, err));
-	TRY(read_member(token, "audience", arena, &out->oidc_audience, err));
+	TRY(pubsub_text(token, "serviceAccountEmail", MEMBER_BYTES_MAX, arena, &out->oidc_email, err));
+	TRY(pubsub_text(token, "audience", MEMBER_BYTES_MAX, arena, &out->oidc_audience, err));
 	if (!token || strchr(out->oidc_email, '@'))
 		return RC_OK;
 	return err_set(err, RC_REJECT, "Invalid push configuration: oidcToken.serviceAccountEmail '%.100s': want the e-mail address of a service account",
@@ -73,7 +65,7 @@ enum rc push_config_read(const struct json *v, struct arena *arena, struct push_
 {
 	*out = (struct push_config){ 0 };
 	TRY(pubsub_only_fields(v, WHERE, "pushEndpoint attributes oidcToken pubsubWrapper noWrapper", err));
-	TRY(read_member(v, "pushEndpoint", arena, &out->endpoint, err));
+	TRY(pubsub_text(v, "pushEndpoint", MEMBER_BYTES_MAX, arena, &out->endpoint, err));
 	TRY(read_attributes(v, arena, out, err));
 	TRY(read_oidc(v, arena, out, err));
 	TRY(read_wrapper(v, out, err));

@@ -1,4 +1,5 @@
 /* The Pub/Sub REST API over a bus in memory: what can be set, changed, sought and kept, and what the state of a thing forbids. */
+#include "base/rand.h"
 #include "support/rest.h"
 #include "test.h"
 
@@ -384,6 +385,103 @@ static void a_dead_letter_says_its_project(void **unused UNUSED)
 	assert_true(slice_is(json_get_string(a, "CloudPubSubDeadLetterSourceTopicPublishTime"), NOW));
 }
 
+static void an_update_names_sixty_four_fields_at_most(void **unused UNUSED)
+{
+	REST(r);
+	CLEANUP(buf_done) struct buf body = buf_new(8192);
+	setup(&r);
+	buf_adds(&body, "{'subscription':{'labels':{'a':'b'}},'updateMask':'labels");
+	for (int i = 1; i < 64; i++)
+		buf_adds(&body, ",labels");
+	size_t len = body.len;
+	buf_adds(&body, "'}");
+	rest_call(&r, 200, "PATCH", SUB_A, buf_str(&body));
+	body.len = len;
+	buf_adds(&body, ",labels'}");
+	rest_call(&r, 400, "PATCH", SUB_A, buf_str(&body));
+	rest_is_error(&r, 400, "INVALID_ARGUMENT", "more than 64 paths");
+}
+
+/* --- anything at all ---------------------------------------------------------------------------------------- */
+
+static const char *const values[] = {
+	"null", "true", "0", "-1", "30", "1e400", "1e18", "''", "'a'", "'-'", "'3e1'", "'30s'", "'600s'", "'1.5s'", "'s'", "'" NOW "'", "[]", "{}", "'v1'", "'a@b'",
+	"'projects/p1/topics/topic-a'", "'projects/p1/topics/'", "'projects/p1/subscriptions/sub-a'", "'projects/p1/snapshots/snap-a'", "'ACTIVE'",
+	"'labels,pushConfig'", "'ackDeadlineSeconds'", "'http://h'", "'http://h/\\u0000'", "'\\u0000'", "'aGk'", "'a=='", "[{}]", "['1-1-1-0']", "'attributes:a'",
+};
+
+static const struct {
+	const char *method, *path, *body;
+} forms[] = {
+	{ "PUT", "topics/topic-b", "{'name':'','labels':{'a':'b'},'messageRetentionDuration':'600s','state':1,'satisfiesPzs':true,'schemaSettings':{}}" },
+	{ "PATCH", TOPIC_A, "{'topic':{'name':'','labels':{'a':'b'},'messageRetentionDuration':'900s'},'updateMask':'labels,messageRetentionDuration'}" },
+	{ "PUT", "subscriptions/sub-b", WHOLE },
+	{ "PUT", "subscriptions/sub-b", "{" ON_TOPIC_A ",'filter':'attributes:a','deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/topic-a',"
+	  "'maxDeliveryAttempts':5},'retryPolicy':{'minimumBackoff':'1s','maximumBackoff':'2s'},'pushConfig':{'oidcToken':"
+	  "{'serviceAccountEmail':'a@b','audience':'c'},'attributes':{'x-goog-version':'v1'},'pubsubWrapper':{}},'expirationPolicy':{'ttl':'1s'}}" },
+	{ "PATCH", SUB_A, "{'subscription':" WHOLE ",'updateMask':'pushConfig,labels,retryPolicy,deadLetterPolicy,retainAckedMessages,expirationPolicy'}" },
+	{ "POST", SUB_A ":modifyPushConfig", "{'pushConfig':{'pushEndpoint':'http://h','noWrapper':{'writeMetadata':true},'oidcToken':{'serviceAccountEmail':'a@b'}}}" },
+	{ "POST", SUB_A ":modifyPushConfig", "{}" },
+	{ "PUT", "snapshots/snap-b", "{'subscription':'projects/p1/subscriptions/sub-a','labels':{'a':'b'}}" },
+	{ "PATCH", "snapshots/snap-b", "{'snapshot':{'labels':{'a':'b'},'expireTime':'2023-11-15T00:00:00Z'},'updateMask':'labels,expireTime'}" },
+	{ "POST", SUB_A ":seek", "{'snapshot':'projects/p1/snapshots/snap-b','time':null}" },
+	{ "POST", SUB_A ":seek", "{'time':'" NOW "'}" },
+	{ "POST", SUB_A ":pull", "{'maxMessages':1,'returnImmediately':true}" },
+	{ "POST", TOPIC_A ":publish", "{'messages':[{'data':'aGk=','attributes':{'k':'v'},'orderingKey':'k'}]}" },
+	{ "POST", SUB_A ":acknowledge", "{'ackIds':['1-1-1-0']}" },
+	{ "POST", SUB_A ":modifyAckDeadline", "{'ackIds':['1-1-1-0'],'ackDeadlineSeconds':'3e1'}" },
+};
+
+/* From a ':' that is in no text: the end of the value behind it. */
+static size_t value_end(const char *body, size_t at)
+{
+	int depth = 0;
+	bool quoted = false;
+	for (at++; body[at]; at++) {
+		quoted ^= body[at] == '\'';
+		if (quoted)
+			continue;
+		if (depth == 0 && strchr(",}]", body[at]))
+			break;
+		depth += body[at] == '{' || body[at] == '[';
+		depth -= body[at] == '}' || body[at] == ']';
+	}
+	return at;
+}
+
+/* `body` with some of its values replaced by others. */
+static void add_changed(struct rand_gen *g, const char *body, struct buf *out)
+{
+	bool quoted = false;
+	for (size_t i = 0; body[i]; i++) {
+		quoted ^= body[i] == '\'';
+		buf_addc(out, body[i]);
+		if (quoted || body[i] != ':' || rand_next(g) % 6)
+			continue;
+		buf_adds(out, values[rand_next(g) % COUNT_OF(values)]);
+		i = value_end(body, i) - 1;
+	}
+}
+
+/* It lives, and says no fault of its own. */
+static void any_values_have_an_answer(void **unused UNUSED)
+{
+	REST(r);
+	struct rand_gen g = rand_new(test_seed());
+	int good = 0, count = 4000;
+	setup(&r);
+	for (int i = 0; i < count; i++) {
+		CLEANUP(buf_done) struct buf body = buf_new(1 << 16);
+		size_t k = rand_next(&g) % COUNT_OF(forms);
+		add_changed(&g, forms[k].body, &body);
+		rest_ask(&r, forms[k].method, forms[k].path, buf_str(&body));
+		if (r.status != 200 && r.status != 400 && r.status != 404 && r.status != 409 && r.status != 501)
+			fail_msg("%s %s %s: %d", forms[k].method, forms[k].path, buf_str(&body), r.status);
+		good += r.status == 200;
+	}
+	assert_in_range(good, count / 10, count * 9 / 10); /* both are met */
+}
+
 /* --- faults ------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -461,6 +559,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_seek_goes_back_and_forth),
 	cmocka_unit_test(a_seek_must_have_one_target_that_is_there),
 	cmocka_unit_test(a_dead_letter_says_its_project),
+	cmocka_unit_test(an_update_names_sixty_four_fields_at_most),
+	cmocka_unit_test(any_values_have_an_answer),
 	cmocka_unit_test(a_bus_that_fails_is_unavailable),
 };
 TEST_SUITE(pubsub_admin, tests)
