@@ -55,12 +55,15 @@ struct exchange {
 	struct buf body;
 	struct http_response *out;
 	size_t header_bytes;
-	bool body_over, head_over;
+	int64_t timeout_ms;
+	bool discard, body_over, head_over;
 };
 
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 {
 	struct exchange *x = ctx;
+	if (x->discard)
+		return size * count;
 	buf_add(&x->body, (struct slice){ data, size * count });
 	x->body_over = x->body.over;
 	return x->body_over ? 0 : size * count;
@@ -131,7 +134,6 @@ static enum rc class_of(CURLcode code, const char *url)
 static enum rc failed(const struct exchange *x, const char *url, CURLcode code, const char *detail, struct err *err)
 {
 	char name[NAME_BYTES];
-	const struct http_options *o = &x->http->options;
 	url_name(url, name);
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return err_set(err, RC_RETRY, "%s: stopped", name);
@@ -140,7 +142,7 @@ static enum rc failed(const struct exchange *x, const char *url, CURLcode code, 
 	if (x->head_over)
 		return err_set(err, RC_REJECT, "%s: the answer's headers are over the limit of %zu bytes", name, HEADERS_BYTES_MAX);
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return err_set(err, RC_RETRY, "%s: no whole answer within %lld ms", name, (long long) o->timeout_ms);
+		return err_set(err, RC_RETRY, "%s: no whole answer within %lld ms", name, (long long) x->timeout_ms);
 	return err_set(err, class_of(code, url), "%s: %s", name, detail[0] ? detail : curl_easy_strerror(code));
 }
 
@@ -199,7 +201,7 @@ static void set_up(struct exchange *x, const struct http_request *rq, struct cur
 	(void) curl_easy_setopt(c, CURLOPT_USERAGENT, x->http->user_agent);
 	(void) curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	(void) curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long) o->connect_timeout_ms);
-	(void) curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long) o->timeout_ms);
+	(void) curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long) x->timeout_ms);
 	(void) curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	if (is_loopback(rq->url)) /* no proxy of the environment leads to this machine */
 		(void) curl_easy_setopt(c, CURLOPT_PROXY, "");
@@ -226,7 +228,8 @@ enum rc http_send(struct http *h, const struct http_request *rq, struct arena *a
 	*out = (struct http_response){ .header = arena_alloc_array(arena, HEADERS_MAX, sizeof *out->header) };
 	size_t room = arena->limit - arena->used;
 	size_t limit = h->options.body_limit_bytes < room / 2 ? h->options.body_limit_bytes : room / 2;
-	struct exchange x = { .http = h, .arena = arena, .body = buf_new(limit), .out = out };
+	struct exchange x = { .http = h, .arena = arena, .body = buf_new(limit), .out = out, .discard = rq->discard_answer,
+		              .timeout_ms = rq->timeout_ms ? rq->timeout_ms : h->options.timeout_ms };
 	struct curl_slist *headers = make_headers(rq);
 	set_up(&x, rq, headers, detail);
 	CURLcode code = curl_easy_perform(h->curl);

@@ -37,6 +37,8 @@ struct http_request {
 	const struct http_header *header; /* Accept-Encoding and User-Agent are set by the handle */
 	size_t header_count;
 	struct slice body;
+	int64_t timeout_ms;  /* 0: the handle's */
+	bool discard_answer; /* its body is thrown away as it comes, of whatever length */
 };
 struct http_response {
 	int status;

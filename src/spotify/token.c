@@ -225,7 +225,7 @@ static enum rc ask(struct token_keeper *t, struct grant *g, struct arena *arena,
 	if (g->form.over)
 		return err_set(err, RC_FATAL, "the request for a token is over %zu bytes: are the credentials right?", ANSWER_BYTES_MAX);
 	struct slice url = arena_printf(arena, "%s/api/token", t->accounts_url);
-	const struct http_request rq = { "POST", url.ptr, header, headers, buf_slice(&g->form) };
+	const struct http_request rq = { .method = "POST", .url = url.ptr, .header = header, .header_count = headers, .body = buf_slice(&g->form) };
 	struct http_response r;
 	t->requests++;
 	enum rc rc = http_send(t->o.http, &rq, arena, &r, err);

@@ -135,7 +135,7 @@ static void what_is_sent_arrives(void **unused UNUSED)
 	struct err err = { 0 };
 	const struct http_header header = { SLICE("X-Sent"), SLICE("yes") };
 	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/echo", server_port(f->server));
-	const struct http_request rq = { "POST", f->url, &header, 1, SLICE("a=1&b=2") };
+	const struct http_request rq = { .method = "POST", .url = f->url, .header = &header, .header_count = 1, .body = SLICE("a=1&b=2") };
 	assert_int_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_OK);
 	assert_true(slice_is(r.body, "POST yes sargam-test/1 a=1&b=2"));
 	assert_int_equal(get(f, "/echo", &r, &err), RC_OK); /* nothing of it is left */
