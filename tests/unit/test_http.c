@@ -387,6 +387,33 @@ static void a_stop_ends_it(void **unused UNUSED)
 	assert_non_null(strstr(err.msg, "stopped"));
 }
 
+static void a_request_may_have_a_time_limit_of_its_own(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/slow", server_port(f->server));
+	const struct http_request rq = { .method = "GET", .url = f->url, .timeout_ms = 90 };
+	assert_int_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "within 90 ms"));
+	assert_int_equal(get(f, "/slow", &r, &err), RC_RETRY);
+	assert_non_null(strstr(err.msg, "within 400 ms"));
+}
+
+static void an_answer_that_nobody_reads_may_be_of_any_length(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/big", server_port(f->server));
+	struct http_request rq = { .method = "GET", .url = f->url };
+	assert_int_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_REJECT);
+	rq.discard_answer = true;
+	assert_int_equal(http_send(f->http, &rq, &f->arena, &r, &err), RC_OK);
+	assert_int_equal(r.status, 200);
+	assert_int_equal(r.body.len, 0);
+}
+
 static void texts_are_escaped_and_back(void **unused UNUSED)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
@@ -413,6 +440,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_connection_serves_many_requests),
 	cmocka_unit_test(what_is_no_address_is_told_at_once),
 	cmocka_unit_test(a_stop_ends_it),
+	cmocka_unit_test(a_request_may_have_a_time_limit_of_its_own),
+	cmocka_unit_test(an_answer_that_nobody_reads_may_be_of_any_length),
 	cmocka_unit_test(texts_are_escaped_and_back),
 };
 TEST_SUITE(http, tests)

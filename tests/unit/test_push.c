@@ -6,6 +6,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "raw/snapshot.h"
+#include "serve/door_push.h"
+#include "serve/oidc.h"
+#include "support/line.h"
 #include "test.h"
 
 #include <pthread.h>
@@ -160,12 +164,17 @@ static void published(void *ctx, const char *topic)
 	push_wake(ctx, topic);
 }
 
-static void start(struct fixture *f, size_t concurrency)
+static void start_at(struct fixture *f, size_t concurrency, const char *url)
 {
 	f->push = push_open(&(struct push_options){ .bus = f->bus, .clock = f->clock, .project = PROJECT, .key_path = f->key_path,
 	                                            .concurrency = concurrency });
 	bus_group_on_publish(f->bus, published, f->push);
-	push_start(f->push, "http://issuer.example");
+	push_start(f->push, url);
+}
+
+static void start(struct fixture *f, size_t concurrency)
+{
+	start_at(f, concurrency, "http://issuer.example");
 }
 
 static void stop(struct fixture *f, int64_t wait_ms)
@@ -586,6 +595,86 @@ static void of_a_key_one_comes_after_the_other(void **unused UNUSED)
 		assert_int_equal(next[k], 25);
 }
 
+/* --- into the project's own door ------------------------------------------------------------------------------ */
+
+struct door {
+	struct fixture *f;
+	struct line line;
+	struct door_push *push;
+	struct server *server;
+	struct oidc *oidc;
+	struct state *state;
+	atomic_int refused;
+};
+
+static void door_handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
+{
+	struct door *d = ctx;
+	struct slice bearer = SLICE("Bearer "), given = slice_of(server_header(rq, "Authorization"));
+	if (push_handle(d->f->push, rq, reply))
+		return;
+	if (!given.ptr || !slice_starts(given, bearer) ||
+	    oidc_check(d->oidc, slice_sub(given, bearer.len, given.len - bearer.len), NULL) != OIDC_GOOD) {
+		(void) atomic_fetch_add(&d->refused, 1);
+		reply->status = 401;
+		return;
+	}
+	assert_true(door_push_handle(d->push, rq, reply));
+}
+
+static void door_open(struct door *d, struct fixture *f)
+{
+	char path[512];
+	d->f = f;
+	line_open(&d->line);
+	line_add_snapshot(&d->line, LINE_PLAYLIST, LINE_AT, 3);
+	(void) snprintf(path, sizeof path, "%s/state.db", test_tmpdir());
+	ok(state_open(path, f->clock, &d->state, &err));
+	d->push = door_push_open(&(struct door_push_options){ .store = d->line.store, .state = d->state, .clock = f->clock, .run_id = "serve",
+	                                                      .page_limit_bytes = 9900000, .at_once = 8, .wait_ms = 5000 });
+	const struct server_options so = { .what = "door", .connections_max = 64, .body_limit_bytes = (size_t) 20 << 20,
+		                           .head_limit_bytes = 1 << 16, .idle_timeout_s = 30, .handle = door_handle, .ctx = d };
+	ok(server_open(&so, &d->server, &err));
+	const char *url = arena_printf(&f->arena, "http://127.0.0.1:%d", server_port(d->server)).ptr;
+	const struct oidc_options oo = { .audience = "sargam", .emails = "push@home.example", .issuers = url,
+		                         .jwks_url = arena_printf(&f->arena, "%s/oauth2/v3/certs", url).ptr, .clock = f->clock };
+	ok(oidc_open(&oo, &d->oidc, &err));
+	stop(f, 0);
+	start_at(f, 16, url);
+}
+
+static void door_close(struct door *d)
+{
+	server_close(d->server);
+	door_push_close(d->push);
+	oidc_close(d->oidc);
+	state_close(d->state);
+	line_close(&d->line);
+}
+
+static void into_our_own_door_with_a_token_it_believes(void **unused UNUSED)
+{
+	FIXTURE(f);
+	static struct door d;
+	struct extract_result er;
+	struct bus_delivery *m;
+	struct raw_snapshot snapshot;
+	size_t count;
+	door_open(&d, f);
+	subscribe(f, "push", server_port(d.server), (struct bus_subscription){ 0 },
+	          ",\"oidcToken\":{\"serviceAccountEmail\":\"push@home.example\",\"audience\":\"sargam\"}");
+	ok(line_extract(&d.line, &er, &err));
+	ok(bus_pull(d.line.bus, SUBSCRIPTION, 100, 1 << 24, &f->arena, &m, &count, &err));
+	for (size_t i = 0; i < count; i++)
+		ok(bus_publish(f->bus, "push", &m[i].message, 1, &f->arena, &err));
+	wait_until(waiting(f, "push") == 0);
+	assert_int_equal(atomic_load(&d.refused), 0);
+	ok(raw_snapshot_look(d.line.store, SLICE(LINE_PLAYLIST), LINE_AT, &snapshot, &err));
+	assert_true(snapshot.complete);
+	stop(f, 1000);
+	door_close(&d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_message_is_posted_and_acknowledged),
 	cmocka_unit_test(only_the_statuses_of_the_service_acknowledge),
@@ -605,5 +694,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_nobody_told_of_is_found),
 	cmocka_unit_test(stopped_in_the_middle_nothing_is_lost),
 	cmocka_unit_test(of_a_key_one_comes_after_the_other),
+	cmocka_unit_test(into_our_own_door_with_a_token_it_believes),
 };
 TEST_SUITE(push, tests)
