@@ -8,7 +8,8 @@
 
 #define LIST_MS 1000            /* between two lists of the subscriptions, */
 #define LIST_MS_EACH 10         /* and more when there are many */
-#define LOOK_MS 250             /* between two pulls that may find nothing: other processes publish, too */
+#define LOOK_MS 250             /* between two pulls that may find nothing: other processes publish, too, */
+#define LOOK_MS_EACH 10         /* and more when there are many: a pull costs half a millisecond */
 #define TROUBLE_MS 1000         /* after a pull that failed */
 #define LIST_ARENA_BYTES ((size_t) 256 << 20)
 #define PULL_ARENA_BYTES ((size_t) 96 << 20)
@@ -39,12 +40,23 @@ static struct push_sub *find_sub(struct push *p, const char *name)
 	return NULL;
 }
 
-static void replace_text(char **text, const char *with)
+/* True when it was another one. */
+static bool replace_text(char **text, const char *with)
 {
 	if (*text && strcmp(*text, with) == 0)
-		return;
+		return false;
 	mem_free(*text);
 	*text = mem_strdup(with);
+	return true;
+}
+
+/* Another endpoint does not wait for what the former one has done; nor does it hear of what is still under way there. */
+static void begin_anew(struct push_sub *s)
+{
+	uint64_t round = s->window.round + 1;
+	push_window_init(&s->window);
+	s->window.round = round;
+	s->due_ns = 0;
 }
 
 /* As it stands on the bus now; what is under way keeps the settings it was sent with. */
@@ -54,11 +66,12 @@ static void update_sub(struct push *p, const struct bus_subscription *b)
 	if (!s) {
 		s = mem_alloc(sizeof *s);
 		s->name = mem_strdup(b->name);
-		push_window_init(&s->window);
 		LIST_INSERT_HEAD(&p->subs, s, link);
+		p->sub_count++;
 	}
-	replace_text(&s->topic, b->topic);
-	replace_text(&s->config, b->push_config);
+	(void) replace_text(&s->topic, b->topic);
+	if (replace_text(&s->config, b->push_config))
+		begin_anew(s);
 	s->ack_deadline_s = b->ack_deadline_s;
 	s->is_ordered = b->ordered;
 	s->is_counted = b->dead_letter_topic[0] != '\0';
@@ -68,9 +81,10 @@ static void update_sub(struct push *p, const struct bus_subscription *b)
 	s->is_gone = false;
 }
 
-static void free_sub(struct push_sub *s)
+static void free_sub(struct push *p, struct push_sub *s)
 {
 	LIST_REMOVE(s, link);
+	p->sub_count--;
 	mem_free(s->name);
 	mem_free(s->topic);
 	mem_free(s->config);
@@ -85,7 +99,7 @@ static void drop_unlisted(struct push *p)
 		s->is_gone = !s->is_listed;
 		s->is_listed = false;
 		if (s->is_gone && !s->outstanding)
-			free_sub(s);
+			free_sub(p, s);
 	}
 }
 
@@ -202,7 +216,7 @@ static void take_from(struct push *p, struct push_sub *s, size_t max)
 	struct push_batch *b = mem_alloc(sizeof *b);
 	struct err err = { 0 };
 	b->arena = arena_new(PULL_ARENA_BYTES);
-	s->due_ns = now_ns(p) + LOOK_MS * NS_PER_MS; /* a wake from now on comes after it */
+	s->due_ns = now_ns(p) + (LOOK_MS + LOOK_MS_EACH * (int64_t) p->sub_count) * NS_PER_MS; /* a wake from now on comes after it */
 	pthread_mutex_unlock(&p->lock);
 	enum rc rc = pull(p, s, b, max, max_bytes, &delivery, &count, &err);
 	pthread_mutex_lock(&p->lock);
@@ -360,7 +374,7 @@ void push_close(struct push *p, int64_t wait_ms)
 		end_work(p, wait_ms);
 	}
 	while (!LIST_EMPTY(&p->subs))
-		free_sub(LIST_FIRST(&p->subs));
+		free_sub(p, LIST_FIRST(&p->subs));
 	push_tokens_close(p->tokens);
 	(void) pthread_cond_destroy(&p->poked);
 	(void) pthread_cond_destroy(&p->queued);

@@ -12,11 +12,11 @@
  * that fail together at most half: an endpoint that hangs holds up nobody else.  Message bytes in memory: PUSH_BYTES_MAX, shared the
  * same way; a body as JSON takes up to four times its message while it is sent.
  *
- * Subscriptions are listed every second, and looked at every quarter of one for what other processes publish.  One thread does that; one more
+ * Subscriptions are listed every second and looked at every quarter of one (less often when there are many) for what other processes publish.  One thread does that; one more
  * per message under way is started when needed and ends after 5 s without work.  Several processes may push from one home: leases keep
  * them apart.
  *
- * Trouble of an endpoint is logged once a minute per subscription at most, and its end; addresses, tokens and bodies never are.
+ * Trouble of an endpoint is logged once a minute per subscription at most, and its end; never a query of its address, a token or a body.
  *
  * Wiring:  p = push_open(&o); server_open(…, push_handle in its handler, …); push_start(p, "http://127.0.0.1:PORT");
  *          bus_group_on_publish: push_wake(p, topic); after a change of subscriptions: push_wake(p, NULL);

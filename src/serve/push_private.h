@@ -64,6 +64,7 @@ struct push {
 	pthread_cond_t poked, queued, settled;
 	bool is_poked, is_changed, is_stopping, is_ending;
 	LIST_HEAD(, push_sub) subs;
+	size_t sub_count;
 	STAILQ_HEAD(, push_job) queue;
 	size_t queue_length, outstanding, probes, bytes, idle;
 	struct push_worker worker[PUSH_CONCURRENCY_MAX];

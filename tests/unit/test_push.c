@@ -147,12 +147,36 @@ static int came(struct endpoint *e)
 	return count;
 }
 
+/* --- a clock that is turned while others read it -------------------------------------------------------------- */
+
+struct turned_clock {
+	struct clock base;
+	atomic_llong ms;
+};
+
+static int64_t turned_now_ms(struct clock *c)
+{
+	return INT64_C(1700000000000) + atomic_load(&CONTAINER_OF(c, struct turned_clock, base)->ms);
+}
+
+static int64_t turned_mono_ns(struct clock *c)
+{
+	return atomic_load(&CONTAINER_OF(c, struct turned_clock, base)->ms) * INT64_C(1000000);
+}
+
+static void turned_sleep_ms(struct clock *c, int64_t ms)
+{
+	(void) atomic_fetch_add(&CONTAINER_OF(c, struct turned_clock, base)->ms, ms);
+}
+
+static const struct clock_ops turned_ops = { turned_now_ms, turned_mono_ns, turned_sleep_ms };
+
 /* --- a bus with a deliverer ---------------------------------------------------------------------------------- */
 
 struct fixture {
 	struct bus *bus;
 	struct clock *clock;
-	struct clock_fake fake;
+	struct turned_clock turned;
 	struct push *push;
 	struct arena arena;
 	struct endpoint e;
@@ -185,15 +209,15 @@ static void stop(struct fixture *f, int64_t wait_ms)
 	f->push = NULL;
 }
 
-static void fixture_open(struct fixture *f, bool is_fake)
+static void fixture_open(struct fixture *f, bool is_turned)
 {
 	struct err err = { 0 };
 	struct bus *inner;
 	char path[512];
 	const char *folder = test_tmpdir();
 	memset(f, 0, sizeof *f);
-	clock_fake_init(&f->fake, 1700000000000);
-	f->clock = is_fake ? &f->fake.base : clock_system();
+	f->turned.base.ops = &turned_ops;
+	f->clock = is_turned ? &f->turned.base : clock_system();
 	f->arena = arena_new(ARENA_BYTES);
 	(void) snprintf(path, sizeof path, "%s/bus.db", folder);
 	(void) snprintf(f->key_path, sizeof f->key_path, "%s/serve-key.pem", folder);
@@ -213,9 +237,9 @@ static void fixture_done(struct fixture *f)
 	bus_close(f->bus);
 	arena_done(&f->arena);
 }
-#define FIXTURE_ON(f, is_fake)                                        \
+#define FIXTURE_ON(f, is_turned)                                      \
 	CLEANUP(fixture_freep) struct fixture *f = mem_alloc(sizeof *f); \
-	fixture_open(f, is_fake)
+	fixture_open(f, is_turned)
 #define FIXTURE(f) FIXTURE_ON(f, false)
 
 static void fixture_freep(struct fixture **f)
@@ -475,12 +499,9 @@ static void down_for_an_hour_it_costs_little_and_loses_nothing(void **unused UNU
 	for (int i = 0; i < 100; i++)
 		publish(f, "topic-a", arena_printf(&f->arena, "%d", i), NULL);
 	wait_until(metric_get(METRIC_push_failures) > failures);
-	for (int s = 0; s < 3600; s += 10) { /* seen by the minute it would be the same */
+	for (int s = 0; s < 3600; s += 10) {
 		wait_until(push_outstanding(f->push) == 0);
-		pthread_mutex_lock(&f->e.lock); /* nobody reads the clock but the deliverer, and it is at rest */
-		__atomic_store_n(&f->fake.now_ms, f->fake.now_ms + 10000, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&f->fake.mono_ns, f->fake.mono_ns + INT64_C(10000000000), __ATOMIC_SEQ_CST);
-		pthread_mutex_unlock(&f->e.lock);
+		clock_sleep_ms(f->clock, 10000);
 		push_wake(f->push, "topic-a");
 		clock_sleep_ms(clock_system(), 5);
 	}
@@ -490,8 +511,7 @@ static void down_for_an_hour_it_costs_little_and_loses_nothing(void **unused UNU
 	assert_int_equal(waiting(f, "topic-a"), 100);
 	endpoint_listen(&f->e, port);
 	for (int i = 0; i < 100 && waiting(f, "topic-a"); i++) {
-		__atomic_store_n(&f->fake.now_ms, f->fake.now_ms + 10000, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&f->fake.mono_ns, f->fake.mono_ns + INT64_C(10000000000), __ATOMIC_SEQ_CST);
+		clock_sleep_ms(f->clock, 10000);
 		push_wake(f->push, "topic-a");
 		clock_sleep_ms(clock_system(), 50);
 	}
@@ -536,6 +556,25 @@ static void settings_that_change_are_followed(void **unused UNUSED)
 	assert_int_equal(came(&f->e), 1);
 	assert_int_equal(came(&other), 1);
 	endpoint_close(&other);
+}
+
+/* It was down for long; its operator gives another address and does not want to wait for a minute. */
+static void another_address_ends_the_pause(void **unused UNUSED)
+{
+	FIXTURE_ON(f, true);
+	int64_t failures = metric_get(METRIC_push_failures);
+	subscribe(f, "topic-a", 1, (struct bus_subscription){ 0 }, "");
+	publish(f, "topic-a", SLICE("hello"), NULL);
+	for (int i = 0; i < 12; i++) {
+		wait_until(metric_get(METRIC_push_failures) > failures + i && push_outstanding(f->push) == 0);
+		if (i < 11) {
+			clock_sleep_ms(f->clock, 60000);
+			push_wake(f->push, "topic-a");
+		}
+	}
+	subscribe(f, "topic-a", f->e.port, (struct bus_subscription){ 0 }, "");
+	wait_until(waiting(f, "topic-a") == 0);
+	assert_int_equal(came(&f->e), 1);
 }
 
 /* What another process made and publishes: nobody wakes this one. */
@@ -691,6 +730,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(down_for_an_hour_it_costs_little_and_loses_nothing),
 	cmocka_unit_test(a_connection_that_is_reset_loses_nothing),
 	cmocka_unit_test(settings_that_change_are_followed),
+	cmocka_unit_test(another_address_ends_the_pause),
 	cmocka_unit_test(what_nobody_told_of_is_found),
 	cmocka_unit_test(stopped_in_the_middle_nothing_is_lost),
 	cmocka_unit_test(of_a_key_one_comes_after_the_other),
