@@ -13,6 +13,7 @@
 #include "serve/metrics_api.h"
 #include "serve/oidc.h"
 #include "serve/pubsub.h"
+#include "serve/push.h"
 
 #define PATH_BYTES 4200
 #define BODY_BYTES_MAX ((size_t) 20 << 20) /* ten million bytes as base64, and the JSON around them */
@@ -28,6 +29,9 @@
 #define CLOSE_WAIT_MS 8000 /* Cloud Run gives ten seconds */
 #define IDLE_S 60
 #define PULL_WAIT_MS 20000
+#define PUSH_CONCURRENCY 32
+#define PUSH_CLOSE_WAIT_MS 1000
+#define KEY_NAME "serve-key.pem"
 #define STOP_LOOK_MS 50
 
 struct service {
@@ -39,10 +43,11 @@ struct service {
 	struct daemon *daemon;
 	struct state *push_state, *extract_state, *dead_state; /* a handle for each: none waits for another */
 	struct bus *dead_bus;
-	struct door_push *push;
-	struct door_extract *extract;
+	struct door_push *door_push;
+	struct door_extract *door_extract;
 	struct dead_api *dead;
 	struct pubsub *pubsub;
+	struct push *push;
 	struct server *server;
 };
 
@@ -90,11 +95,11 @@ static enum rc open_doors(struct service *s, struct err *err)
 	TRY(app_store(s->app, &store, err));
 	TRY(open_state(s->app, &s->push_state, err));
 	TRY(open_state(s->app, &s->extract_state, err));
-	s->push = door_push_open(&(struct door_push_options){ .store = store, .state = s->push_state, .clock = app_clock(s->app),
+	s->door_push = door_push_open(&(struct door_push_options){ .store = store, .state = s->push_state, .clock = app_clock(s->app),
 	                                                      .run_id = "push", .page_limit_bytes = (size_t) c->page_limit_bytes,
 	                                                      .at_once = PUSH_AT_ONCE, .stop = app_stop(s->app),
 	                                                      .on_complete = daemon_completed, .ctx = s->daemon });
-	s->extract = door_extract_open(&(struct door_extract_options){ .run = daemon_extract, .ctx = s->daemon, .state = s->extract_state,
+	s->door_extract = door_extract_open(&(struct door_extract_options){ .run = daemon_extract, .ctx = s->daemon, .state = s->extract_state,
 	                                                               .clock = app_clock(s->app), .wait_ms = EXTRACT_WAIT_MS,
 	                                                               .waiting_max = EXTRACT_WAITING_MAX, .stop = app_stop(s->app) });
 	return RC_OK;
@@ -131,21 +136,27 @@ static enum rc open_handlers(struct service *s, struct err *err)
 	                 &s->observe, err));
 	s->pubsub = pubsub_open(&(struct pubsub_options){ .bus = bus, .project = s->o->project, .clock = app_clock(s->app),
 	                                                  .pull_wait_ms = PULL_WAIT_MS });
+	char key_path[PATH_BYTES];
+	(void) snprintf(key_path, sizeof key_path, "%s/" KEY_NAME, app_home(s->app));
+	s->push = push_open(&(struct push_options){ .bus = bus, .clock = app_clock(s->app), .project = s->o->project, .key_path = key_path,
+	                                            .concurrency = PUSH_CONCURRENCY });
 	return RC_OK;
 }
 
 /* Who answered, for the metrics. */
 static const char *answer(struct service *s, const struct server_request *rq, struct server_reply *reply)
 {
+	if (push_handle(s->push, rq, reply)) /* public keys are for everybody */
+		return "push-keys";
 	if (gate_handle(s->gate, rq, reply))
 		return "gate";
 	if (observe_handle(s->observe, rq, reply))
 		return "observe";
 	if (pubsub_handle(s->pubsub, rq, reply))
 		return "pubsub";
-	if (s->push && door_push_handle(s->push, rq, reply))
+	if (s->door_push && door_push_handle(s->door_push, rq, reply))
 		return "push";
-	if (s->extract && door_extract_handle(s->extract, rq, reply))
+	if (s->door_extract && door_extract_handle(s->door_extract, rq, reply))
 		return "extract";
 	if (s->dead && dead_api_handle(s->dead, rq, reply))
 		return "dead";
@@ -168,6 +179,7 @@ static void published(void *ctx, const char *topic)
 {
 	struct service *s = ctx;
 	server_wake(s->server, pubsub_published_key(topic));
+	push_wake(s->push, topic);
 	if (s->daemon)
 		daemon_published(s->daemon, topic);
 }
@@ -193,6 +205,7 @@ static enum rc work_until_stopped(struct service *s, struct err *err)
 	TRY(observe_announce(s->observe, url, server_port(s->server), err));
 	if (s->daemon)
 		TRY(daemon_start(s->daemon, err));
+	push_start(s->push, url);
 	(void) printf("sargam serves Pub/Sub of project %s at %s\n", s->o->project, url);
 	(void) fflush(stdout);
 	while (!*(const volatile bool *) app_stop(s->app)) {
@@ -213,16 +226,18 @@ static void service_close(struct service *s)
 		server_stop(s->server);
 		if (s->daemon)
 			daemon_stop(s->daemon);
+		push_stop(s->push);
 		server_close(s->server);
 		if (app_bus(s->app, &bus, &ignored) == RC_OK)
 			bus_group_on_publish(bus, NULL, NULL);
 	}
+	push_close(s->push, PUSH_CLOSE_WAIT_MS);
 	daemon_close(s->daemon);
 	observe_close(s->observe);
 	pubsub_close(s->pubsub);
 	dead_api_close(s->dead);
-	door_extract_close(s->extract);
-	door_push_close(s->push);
+	door_extract_close(s->door_extract);
+	door_push_close(s->door_push);
 	gate_close(s->gate);
 	oidc_close(s->oidc);
 	bus_close(s->dead_bus);

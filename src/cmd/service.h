@@ -5,7 +5,8 @@
  *	door_push    POST /push
  *	door_extract POST /extract
  *	dead_api     /api/dead
- *	pubsub       /v1/projects/… */
+ *	pubsub       /v1/projects/…
+ *	push         delivers push subscriptions; the keys its tokens are made with */
 #ifndef CMD_SERVICE_H
 #define CMD_SERVICE_H
 
