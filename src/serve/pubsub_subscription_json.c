@@ -113,10 +113,10 @@ static enum rc read_dead_letter(struct pubsub_call *c, const struct json *v, str
 	TRY(pubsub_object(v, "deadLetterPolicy", &dead, err));
 	TRY(pubsub_only_fields(dead, "deadLetterPolicy", "deadLetterTopic maxDeliveryAttempts", err));
 	TRY(pubsub_string(dead, "deadLetterTopic", &topic, err));
-	if (!topic.len)
+	TRY(pubsub_integer(dead, "maxDeliveryAttempts", 0, &s->max_delivery_attempts, err));
+	if (!topic.len && !s->max_delivery_attempts)
 		return RC_OK;
 	TRY(pubsub_resource(c, "topics", topic, &s->dead_letter_topic, err));
-	TRY(pubsub_integer(dead, "maxDeliveryAttempts", 0, &s->max_delivery_attempts, err));
 	if (s->max_delivery_attempts == 0)
 		s->max_delivery_attempts = DELIVERY_ATTEMPTS;
 	return RC_OK;

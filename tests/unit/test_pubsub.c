@@ -120,6 +120,7 @@ static void what_cannot_be_meant_is_refused(void **unused UNUSED)
 		{ 400, "{'topic':'projects/p1/topics/topic-a','expirationPolicy':{'ttl':'86399s'}}", "a day at least" },
 		{ 501, "{'topic':'projects/p1/topics/topic-a','expirationPolicy':{'ttl':'86400s'}}", "expirationPolicy.ttl" },
 		{ 501, "{'topic':'projects/p1/topics/topic-a','enableExactlyOnceDelivery':true}", "enableExactlyOnceDelivery" },
+		{ 400, "{'topic':'projects/p1/topics/topic-a','deadLetterPolicy':{'maxDeliveryAttempts':7}}", "Invalid resource name" },
 		{ 404, "{'topic':'projects/p1/topics/topic-a','deadLetterPolicy':{'deadLetterTopic':'projects/p1/topics/none'}}", "none" },
 		{ 400, "[]", "want an object" },
 		{ 400, "{", "" },
