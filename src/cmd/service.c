@@ -15,6 +15,8 @@
 #include "serve/pubsub.h"
 #include "serve/push.h"
 
+#include <stdatomic.h>
+
 #define PATH_BYTES 4200
 #define BODY_BYTES_MAX ((size_t) 20 << 20) /* ten million bytes as base64, and the JSON around them */
 #define HEAD_BYTES_MAX ((size_t) 16 << 10) /* each open connection costs somewhat more than that */
@@ -48,7 +50,7 @@ struct service {
 	struct dead_api *dead;
 	struct pubsub *pubsub;
 	struct push *push;
-	struct server *server;
+	_Atomic(struct server *) server; /* NULL until it listens */
 };
 
 static enum rc open_state(struct app *app, struct state **out, struct err *err)
@@ -178,7 +180,9 @@ static void handle(void *ctx, const struct server_request *rq, struct server_rep
 static void published(void *ctx, const char *topic)
 {
 	struct service *s = ctx;
-	server_wake(s->server, pubsub_published_key(topic));
+	struct server *server = atomic_load(&s->server);
+	if (server)
+		server_wake(server, pubsub_published_key(topic));
 	push_wake(s->push, topic);
 	if (s->daemon)
 		daemon_published(s->daemon, topic);
@@ -188,12 +192,15 @@ static void published(void *ctx, const char *topic)
 
 static enum rc open_server(struct service *s, struct err *err)
 {
-	return server_open(&(struct server_options){ .what = "serve", .address = app_config(s->app)->serve_address, .port = s->o->port,
-	                                             .connections_max = CONNECTIONS_MAX, .body_limit_bytes = BODY_BYTES_MAX,
-	                                             .head_limit_bytes = HEAD_BYTES_MAX, .idle_timeout_s = IDLE_S, .handle = handle, .ctx = s,
-	                                             .workers = WORKERS, .queue_max = QUEUE_MAX, .held_bytes_max = HELD_BYTES_MAX,
-	                                             .transfer_timeout_s = TRANSFER_S, .close_wait_ms = CLOSE_WAIT_MS },
-	                   &s->server, err);
+	struct server *server;
+	TRY(server_open(&(struct server_options){ .what = "serve", .address = app_config(s->app)->serve_address, .port = s->o->port,
+	                                          .connections_max = CONNECTIONS_MAX, .body_limit_bytes = BODY_BYTES_MAX,
+	                                          .head_limit_bytes = HEAD_BYTES_MAX, .idle_timeout_s = IDLE_S, .handle = handle, .ctx = s,
+	                                          .workers = WORKERS, .queue_max = QUEUE_MAX, .held_bytes_max = HELD_BYTES_MAX,
+	                                          .transfer_timeout_s = TRANSFER_S, .close_wait_ms = CLOSE_WAIT_MS },
+	                &server, err));
+	atomic_store(&s->server, server);
+	return RC_OK;
 }
 
 static enum rc work_until_stopped(struct service *s, struct err *err)
@@ -201,8 +208,9 @@ static enum rc work_until_stopped(struct service *s, struct err *err)
 	const char *address = app_config(s->app)->serve_address;
 	bool is_v6 = strchr(address, ':') != NULL;
 	char url[CONFIG_STRING_BYTES + 32];
-	(void) snprintf(url, sizeof url, "http://%s%s%s:%d", is_v6 ? "[" : "", address, is_v6 ? "]" : "", server_port(s->server));
-	TRY(observe_announce(s->observe, url, server_port(s->server), err));
+	int port = server_port(atomic_load(&s->server));
+	(void) snprintf(url, sizeof url, "http://%s%s%s:%d", is_v6 ? "[" : "", address, is_v6 ? "]" : "", port);
+	TRY(observe_announce(s->observe, url, port, err));
 	if (s->daemon)
 		TRY(daemon_start(s->daemon, err));
 	push_start(s->push, url);
@@ -222,15 +230,16 @@ static void service_close(struct service *s)
 {
 	struct bus *bus;
 	struct err ignored = { 0 };
-	if (s->server) {
-		server_stop(s->server);
+	struct server *server = atomic_load(&s->server);
+	if (server) {
+		server_stop(server);
 		if (s->daemon)
 			daemon_stop(s->daemon);
 		push_stop(s->push);
-		server_close(s->server);
-		if (app_bus(s->app, &bus, &ignored) == RC_OK)
-			bus_group_on_publish(bus, NULL, NULL);
+		server_close(server);
 	}
+	if (s->pubsub && app_bus(s->app, &bus, &ignored) == RC_OK) /* else it is not open, and is not to be */
+		bus_group_on_publish(bus, NULL, NULL);
 	push_close(s->push, PUSH_CLOSE_WAIT_MS);
 	daemon_close(s->daemon);
 	observe_close(s->observe);
@@ -254,8 +263,8 @@ enum rc service_run(struct app *app, const struct service_options *options, stru
 	(void) app_stop(app);
 	TRY(open_gate(&s, err));
 	TRY(open_handlers(&s, err));
-	TRY(open_server(&s, err));
 	TRY(app_bus(app, &bus, err));
-	bus_group_on_publish(bus, published, &s);
+	bus_group_on_publish(bus, published, &s); /* before the first client can publish */
+	TRY(open_server(&s, err));
 	return work_until_stopped(&s, err);
 }
