@@ -67,5 +67,7 @@ enum rc self_run(struct app *app, const char *const *words, const volatile bool 
 		rc = child_wait(c, out_status, err);
 	if (rc == RC_RETRY)
 		(void) child_end(c, SELF_GRACE_MS);
+	if (rc == RC_RETRY && *stop)
+		return err_set(err, rc, "sargam %s: ended with the service", words[0]);
 	return rc == RC_OK ? RC_OK : err_wrap(err, rc, "sargam %s", words[0]);
 }
