@@ -358,10 +358,14 @@ static void end_work(struct push *p, int64_t wait_ms)
 		(void) pthread_cond_wait(&p->settled, &p->lock);
 	p->is_ending = true;
 	(void) pthread_cond_broadcast(&p->queued);
-	pthread_mutex_unlock(&p->lock);
-	for (size_t i = 0; i < COUNT_OF(p->worker); i++)
-		if (p->worker[i].state != PUSH_WORKER_NONE) /* the taker has ended: nobody else changes that to or from NONE */
+	for (size_t i = 0; i < COUNT_OF(p->worker); i++) {
+		bool is_there = p->worker[i].state != PUSH_WORKER_NONE; /* the taker has ended: nobody else joins or starts any */
+		pthread_mutex_unlock(&p->lock);
+		if (is_there)
 			(void) pthread_join(p->worker[i].thread, NULL);
+		pthread_mutex_lock(&p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
 }
 
 void push_close(struct push *p, int64_t wait_ms)

@@ -10,7 +10,7 @@
  * How much is under way: push_window.h per subscription (starts with 4, grows with success up to 64, halves and pauses up to 60 s with
  * failure), one message per ordering key, and `concurrency` in all, of which a subscription takes at most half of what is free and those
  * that fail together at most half: an endpoint that hangs holds up nobody else.  Message bytes in memory: PUSH_BYTES_MAX, shared the
- * same way; a body as JSON takes up to four times its message while it is sent.
+ * same way; a body as JSON takes up to twice its message besides while it is sent.
  *
  * Subscriptions are listed every second and looked at every quarter of one (less often when there are many) for what other processes publish.  One thread does that; one more
  * per message under way is started when needed and ends after 5 s without work.  Several processes may push from one home: leases keep

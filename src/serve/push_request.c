@@ -1,11 +1,14 @@
 #include "serve/push_request.h"
 
+#include "base/base64.h"
 #include "serve/pubsub_json.h"
 #include "serve/pubsub_message.h"
 
 #include <strings.h>
 
 #define OWN_HEADERS_MAX 8
+#define PIECE_BYTES ((size_t) 3 << 14)      /* of data at a time; a multiple of three goes without padding */
+#define REST_BYTES_MAX ((size_t) 4 << 20)   /* a hundred attributes with every byte escaped are less than one */
 
 /* --- wrapped ------------------------------------------------------------------------------------------------- */
 
@@ -14,10 +17,12 @@ static struct slice full_name(const struct push_subject *s, struct arena *arena)
 	return arena_printf(arena, "projects/%s/subscriptions/%s", s->project, s->subscription);
 }
 
-static void wrap(const struct push_subject *subject, const struct bus_delivery *d, struct arena *arena, struct buf *body)
+/* All but the data, which may be large and is written without a tree. */
+static void write_rest(const struct push_subject *subject, const struct bus_delivery *d, struct arena *arena, struct buf *out)
 {
 	CLEANUP(json_freep) struct json *root = json_new_object();
 	struct bus_message m = d->message;
+	m.data = SLICE_NULL;
 	if (!subject->is_ordered)
 		m.ordering_key = SLICE_NULL;
 	struct json *message = pubsub_message_json(&m, subject->project, arena);
@@ -27,7 +32,32 @@ static void wrap(const struct push_subject *subject, const struct bus_delivery *
 	json_set(root, "subscription", json_new_string(full_name(subject, arena)));
 	if (subject->is_counted)
 		json_set(root, "deliveryAttempt", json_new_integer(d->attempt));
-	json_write(root, JSON_COMPACT, body);
+	json_write(root, JSON_COMPACT, out);
+}
+
+static void add_base64(struct slice data, struct buf *body)
+{
+	CLEANUP(arena_done) struct arena piece = arena_new(2 * PIECE_BYTES);
+	for (size_t at = 0; at < data.len; at += PIECE_BYTES) {
+		size_t len = data.len - at < PIECE_BYTES ? data.len - at : PIECE_BYTES;
+		arena_reset(&piece);
+		buf_add(body, base64_encode(slice_sub(data, at, len), &piece));
+	}
+}
+
+static void wrap(const struct push_subject *subject, const struct bus_delivery *d, struct arena *arena, struct buf *body)
+{
+	CLEANUP(buf_done) struct buf rest = buf_new(REST_BYTES_MAX);
+	struct slice begin = SLICE("{\"message\":{");
+	write_rest(subject, d, arena, &rest);
+	assert(!rest.over && slice_starts(buf_slice(&rest), begin)); /* a message has an id at least: a comma may follow the data */
+	buf_add(body, begin);
+	if (d->message.data.len) {
+		buf_adds(body, "\"data\":\"");
+		add_base64(d->message.data, body);
+		buf_adds(body, "\",");
+	}
+	buf_add(body, slice_sub(buf_slice(&rest), begin.len, rest.len - begin.len));
 }
 
 /* --- headers ------------------------------------------------------------------------------------------------- */

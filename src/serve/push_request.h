@@ -17,8 +17,9 @@
 #include "io/http.h"
 #include "serve/push_config.h"
 
-/* What the arena must have room for besides the base64 of the data. */
+/* What the arena must have room for, and the body. */
 #define PUSH_REQUEST_ARENA_BYTES ((size_t) 1 << 20)
+#define PUSH_REQUEST_BODY_BYTES_MAX ((size_t) 20 << 20)
 
 struct push_subject {
 	const char *project, *subscription;

@@ -10,8 +10,6 @@
 #define IDLE_MS 5000             /* a worker without work ends, and its connections with it */
 #define CONNECT_MS 10000
 #define MARGIN_MS 500            /* a late answer is given up so long before the lease runs out */
-#define BODY_BYTES_MAX ((size_t) 32 << 20)
-#define ARENA_BYTES ((size_t) 32 << 20)
 #define EXCHANGE_ARENA_BYTES ((size_t) 1 << 20)
 #define HELD_ROUNDS 8            /* see push.h */
 #define HELD_S_MAX 600           /* a lease's limit */
@@ -53,9 +51,9 @@ static enum rc token_of(struct push *p, const struct push_config *c, struct aren
 /* RC_OK with the status of an answer. */
 static enum rc post(struct push *p, const struct push_job *job, struct http **inout_http, int *out_status, struct err *err)
 {
-	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
+	CLEANUP(arena_done) struct arena arena = arena_new(PUSH_REQUEST_ARENA_BYTES);
 	CLEANUP(arena_done) struct arena exchange = arena_new(EXCHANGE_ARENA_BYTES);
-	CLEANUP(buf_done) struct buf body = buf_new(BODY_BYTES_MAX);
+	CLEANUP(buf_done) struct buf body = buf_new(PUSH_REQUEST_BODY_BYTES_MAX);
 	struct http_request rq;
 	struct http_response answer;
 	struct slice token;

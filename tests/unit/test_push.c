@@ -20,7 +20,7 @@
 #define PROJECT "project-a"
 #define ARENA_BYTES ((size_t) 512 << 20)
 #define SEEN_MAX 4096
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 120000
 
 /* --- an endpoint -------------------------------------------------------------------------------------------- */
 
@@ -51,6 +51,7 @@ static void look_inside(struct endpoint *e, struct seen *s, const struct server_
 	CLEANUP(json_freep) struct json *root = NULL;
 	struct slice data;
 	s->at_ns = clock_mono_ns(clock_system());
+	assert_null(server_header(rq, "Expect")); /* a large body would wait a second */
 	s->token = arena_copy(&e->arena, slice_of(server_header(rq, "Authorization")));
 	if (atomic_load(&e->keep_bodies))
 		s->body = arena_copy(&e->arena, rq->body);
@@ -383,13 +384,13 @@ static void ten_megabytes_arrive_whole(void **unused UNUSED)
 	for (size_t i = 0; i < BUS_MESSAGE_BYTES_MAX; i++)
 		data[i] = (char) (i * 31 + i / 4096);
 	atomic_store(&f->e.keep_bodies, true);
-	subscribe(f, "topic-a", f->e.port, (struct bus_subscription){ 0 }, "");
-	for (int i = 0; i < 6; i++)
+	subscribe(f, "topic-a", f->e.port, (struct bus_subscription){ .ack_deadline_s = 120 }, "");
+	for (int i = 0; i < 4; i++)
 		publish(f, "topic-a", (struct slice){ data, BUS_MESSAGE_BYTES_MAX }, NULL);
-	wait_until(came(&f->e) >= 6 && waiting(f, "topic-a") == 0);
+	wait_until(came(&f->e) >= 4 && waiting(f, "topic-a") == 0);
 	CLEANUP(json_freep) struct json *root = NULL;
 	struct slice got;
-	ok(json_parse(f->e.seen[5].body, &root, &err));
+	ok(json_parse(f->e.seen[3].body, &root, &err));
 	assert_true(base64_decode(json_get_string(json_get(root, "message"), "data"), &f->arena, &got));
 	assert_true(slice_eq(got, (struct slice){ data, BUS_MESSAGE_BYTES_MAX }));
 }

@@ -155,6 +155,30 @@ static void odd_attributes_arrive_as_they_are(void **unused UNUSED)
 	}
 }
 
+/* Encoded by pieces: as if it were whole, whatever its length. */
+static void data_of_any_length_is_one_base64(void **unused UNUSED)
+{
+	static char data[3 * (3 << 14)];
+	CLEANUP(arena_done) struct arena arena = arena_new((size_t) 256 << 20);
+	const struct push_config config = { .endpoint = "http://x", .version = "v1", .oidc_email = "", .oidc_audience = "" };
+	struct push_subject s = { "p", "s", false, false };
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (char) (i * 7 + i / 251);
+	for (int around = 0; around < 3; around++)
+		for (int more = -4; more <= 4; more++) {
+			CLEANUP(buf_done) struct buf body = buf_new(1 << 20);
+			size_t len = (size_t) ((around << 14) * 3 + more);
+			struct bus_delivery d = delivery_of((struct slice){ data, len }, NULL, 0, NULL);
+			struct http_request rq;
+			struct envelope e;
+			if (around == 0 && more < 1)
+				continue;
+			push_request_make(&config, &s, &d, SLICE_NULL, &arena, &body, &rq);
+			ok(envelope_read(rq.body, &arena, &e, &err));
+			assert_true(slice_eq(e.message.data, d.message.data));
+		}
+}
+
 static void unwrapped_the_rest_goes_along_in_headers(void **unused UNUSED)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
@@ -411,6 +435,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_pause_doubles_up_to_a_minute_and_a_success_ends_it),
 	cmocka_unit_test(wrapped_as_the_service_writes_it),
 	cmocka_unit_test(odd_attributes_arrive_as_they_are),
+	cmocka_unit_test(data_of_any_length_is_one_base64),
 	cmocka_unit_test(unwrapped_the_rest_goes_along_in_headers),
 	cmocka_unit_test(an_attribute_does_not_change_the_request),
 	cmocka_unit_test(a_receiver_believes_the_token_and_no_other),
