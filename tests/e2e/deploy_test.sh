@@ -6,7 +6,7 @@ set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 . "${BASH_SOURCE[0]%/*}/deploy_lib.sh"
 need_deploy
-root=$TEST_TMP/root nspawn='' leader='' pid='' net_pid='' url=http://127.0.0.1:8085
+root=$TEST_TMP/root nspawn='' leader='' pid='' net_pid='' url=http://127.0.0.1:8085 person=alice
 state=$root/var/lib/sargam
 
 # --- what systemd says of the files
@@ -72,7 +72,7 @@ cannot_write() { # even root cannot from within: what is mounted read-only stays
 	for path in / /etc /usr/local/bin /var/lib /var/log /home /root /boot; do
 		! nsenter -t "$pid" -m -- touch "$path/x" 2>"$err" || { echo "# $path can be written"; return 1; }
 	done
-	nsenter -t "$pid" -m -- touch /var/lib/sargam/x && rm "$state/x" && ! nsenter -t "$pid" -m -- test -e /home/alice
+	nsenter -t "$pid" -m -- touch /var/lib/sargam/x && rm "$state/x" && ! nsenter -t "$pid" -m -- test -e "/home/$person"
 }
 check 'nothing but its home can be written, and no other home be seen' cannot_write
 secret() { # systemd gives it to the process alone
@@ -150,7 +150,7 @@ check 'the machine dies and boots: everything is there' power_cut
 guest systemctl stop sargam # both have port 8085
 alice() { guest runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/2000 "$@"; }
 own() {
-	alice systemd-analyze --user verify /home/alice/.config/systemd/user/sargam.service >"$err" 2>&1 && [[ ! -s $err ]] || return 1
+	alice systemd-analyze --user verify "/home/$person"/.config/systemd/user/sargam.service >"$err" 2>&1 && [[ ! -s $err ]] || return 1
 	alice systemctl --user start sargam 2>"$err" || { journal _UID=2000; return 1; }
 	alive && ready && published && [[ $(stat -c '%u %a' "$root/home/alice/.local/share/sargam") == '2000 700' ]]
 }
