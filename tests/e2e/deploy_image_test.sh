@@ -58,7 +58,7 @@ chown $uid:$uid "$data"
 up() { # NAME: $pid is the daemon as seen from here, $url its address in its network
 	pid=$(of "$1" '{{.State.Pid}}') && net_pid=$pid && [[ $pid != 0 ]] && url=$(sed -n 's|.*"url": "\(.*\)",|\1|p' "$data/serve.json") && [[ -n $url ]] && alive
 } 2>/dev/null
-started() { contain one -d -- && soon 20 up one; }
+started() { contain one -d -- && soon 60 up one; }
 check 'the daemon starts with no word said' started
 restricted() { without_rights "$pid" $uid && [[ $(limit_of "$pid" 'Max open files') == '12000 12000' && $(awk '/^NSpid/ { print $NF }' "/proc/$pid/status") == 1 ]]; }
 check 'as process 1 of its own, nobody, without rights' restricted
@@ -113,13 +113,13 @@ stopped() { # the signal of the image; the engine would kill after 20 s
 check 'stopped, it ends with 0' stopped
 unhealthy() { contain two -d --entrypoint '["/usr/local/bin/sargam", "simulate", "--port", "0"]' -- && ! podman healthcheck run two && podman rm -f -t 1 two; }
 check 'a container that does not serve is not healthy' unhealthy
-again() { podman start one && soon 20 up one && pulled; }
+again() { podman start one && soon 60 up one && pulled; }
 check 'started, everything is there' again
-killed() { kill -9 "$pid"; soon 10 gone_one && podman start one && soon 20 up one && pulled; }
+killed() { kill -9 "$pid"; soon 60 gone_one && podman start one && soon 60 up one && pulled; }
 gone_one() { [[ $(of one '{{.State.Running}}') == false ]]; }
 check 'killed and started, too' killed
 another() { # as a new image would
-	podman rm -f -t 20 one && contain three -d -- && soon 20 up three && pulled && podman exec three /usr/local/bin/sargam chart --top 3
+	podman rm -f -t 20 one && contain three -d -- && soon 60 up three && pulled && podman exec three /usr/local/bin/sargam chart --top 3
 }
 check 'another container on the same home goes on with it' another
 foreign() { # who may not write the home hears so
