@@ -1,10 +1,11 @@
-# script/build and script/test call this; by hand: make [CFG=asan|tsan|clang] [all|test-binary|check]
+# script/build and script/test call this; by hand: make [CFG=asan|tsan|clang|fuzz] [all|test-binary|check|fuzzers]
 #
 # CFG      compiler  out         for
 # release  gcc       build/      build/sargam, hardened, with debug information
 # asan     gcc       build/asan  AddressSanitizer and UndefinedBehaviorSanitizer, leaks too
 # tsan     gcc       build/tsan  ThreadSanitizer, for the suites of tests/tsan.txt: DuckDB's libraries are not instrumented
 # clang    clang     build/clang the second compiler's warnings (`check` compiles and links nothing)
+# fuzz     clang     build/fuzz  libFuzzer's targets (`fuzzers`) under ASan and UBSan; only what they need is compiled
 #
 # Third-party files are in build/deps (script/bootstrap). Every .c below src/ is part of libsargam.a, src/main.c apart;
 # every .c below tests/ is part of sargam-test, fuzz/, bench/ and crash/ apart (those are programs of their own).
@@ -51,8 +52,13 @@ B := build/clang
 CC := clang
 OPT := -O2
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else ifeq ($(CFG),fuzz)
+B := build/fuzz
+CC := clang
+OPT := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+HARDEN :=
 else
-$(error CFG=$(CFG): known are release, asan, tsan, clang)
+$(error CFG=$(CFG): known are release, asan, tsan, clang, fuzz)
 endif
 
 SRC := $(sort $(shell find src -name '*.c' 2>/dev/null))
@@ -60,18 +66,27 @@ TEST_SRC := $(sort $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not
 LIB_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out src/main.c,$(SRC))) $(B)/obj/gen/embed.o $(B)/obj/gen/embed_data.o
 MAIN_OBJ := $(B)/obj/src/main.o
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/obj/%.o)
+# Rooms whose files stand on few others, and what tests share: the linker takes what a target reaches.
+ifeq ($(CFG),fuzz)
+SRC := $(sort $(wildcard $(addprefix src/,base/*.c io/*.c bus/*.c dag/cron.c source/csv*.c source/archive_md.c bronze/film.c bronze/reader*.c \
+	$(addprefix serve/,pubsub*.c push*.c reply.c envelope.c oidc.c jwks.c))))
+TEST_SRC := $(addprefix tests/,golden/page_check.c support/jwt.c support/wire.c)
+LIB_OBJ := $(SRC:%.c=$(B)/obj/%.o) $(TEST_SRC:%.c=$(B)/obj/%.o)
+endif
 OBJ := $(LIB_OBJ) $(MAIN_OBJ) $(TEST_OBJ)
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 ifeq ($(wildcard $(DEPS)/include/duckdb.h),)
 $(error build/deps is missing: run script/bootstrap first)
 endif
 
-.PHONY: all test-binary crash-tools bench-tools check clean FORCE
+.PHONY: all test-binary fuzzers crash-tools bench-tools check clean FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 all: $(B)/sargam
 test-binary: $(B)/sargam-test
 bench-tools: $(B)/bench/load
+fuzzers: $(FUZZERS)
 crash-tools: $(B)/crash/recorder.so $(B)/crash/replay $(B)/crash/steps
 check: $(OBJ)
 clean:
@@ -99,6 +114,10 @@ $(B)/crash/steps: tests/crash/steps.c $(B)/libsargam.a
 $(B)/bench/load: tests/bench/load.c $(B)/libsargam.a
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libsargam.a $(LDLIBS)
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libsargam.a
+	@echo "  link    $@"
+	@$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< build/fuzz/libsargam.a -lcmocka $(LDLIBS)
 
 # `q`, not `r`: two rooms may both have a mem.c, and `r` would keep the last one only.
 $(B)/libsargam.a: $(LIB_OBJ) $(B)/obj/objects

@@ -1,12 +1,5 @@
 /* libFuzzer target for what strangers send to the doors: a push envelope, wrapped or not. Any bytes: refused with a reason, or a
- * message within the limits of the bus whose parts lie in its memory; what is refused as a push can still be written as a letter.
- *
- *	mkdir -p build/fuzz/envelope
- *	clang -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE -DALLOW_MALLOC= \
- *		-Isrc -Itests -include src/base/banned.h -o build/fuzz/fuzz_envelope tests/fuzz/fuzz_envelope.c src/serve/envelope.c \
- *		src/bus/{bus,filter}.c src/base/{arena,base64,buf,err,json,mem,slice,time}.c -ljansson -lm
- *	build/fuzz/fuzz_envelope -max_len=4096 -dict=tests/fuzz/envelope.dict build/fuzz/envelope
- */
+ * message within the limits of the bus whose parts lie in its memory; what is refused as a push can still be written as a letter. */
 #include "serve/envelope.h"
 
 #include <stdio.h>

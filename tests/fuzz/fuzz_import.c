@@ -1,12 +1,5 @@
 /* libFuzzer target for what reads other people's files: a CSV line by line, a list's Markdown row by row. Any bytes: nothing is read
- * twice or left out, what is broken ends with its line, positions grow, names are text, memory stays within its arena.
- *
- *	mkdir -p build/fuzz/import
- *	clang -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE -DALLOW_MALLOC= \
- *		-Isrc -Itests -include src/base/banned.h -o build/fuzz/fuzz_import tests/fuzz/fuzz_import.c \
- *		src/source/{csv,csv_row,archive_md}.c src/base/{arena,buf,err,mem,slice,time}.c -lm
- *	build/fuzz/fuzz_import -max_len=4096 -dict=tests/fuzz/import.dict build/fuzz/import
- */
+ * twice or left out, what is broken ends with its line, positions grow, names are text, memory stays within its arena. */
 #include "source/archive_md.h"
 #include "source/csv_row.h"
 

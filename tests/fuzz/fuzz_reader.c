@@ -1,13 +1,5 @@
 /* libFuzzer target for the page reader: any bytes are refused with a reason, or every promise of page_check.h holds.
- * The first two bytes choose the arena's limit, so that running out of room is walked too.
- *
- *	mkdir -p build/fuzz/reader
- *	clang -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE -DALLOW_MALLOC= \
- *		-Isrc -Itests -include src/base/banned.h -o build/fuzz/fuzz_reader tests/fuzz/fuzz_reader.c \
- *		tests/golden/page_check.c src/bronze/film.c src/bronze/reader*.c \
- *		src/base/{arena,buf,err,json,mem,slice,time}.c -ljansson -lm
- *	build/fuzz/fuzz_reader -max_len=8192 -dict=tests/fuzz/json.dict build/fuzz/reader tests/golden/pages
- */
+ * The first two bytes choose the arena's limit, so that running out of room is walked too. */
 #include "golden/page_check.h"
 
 #include <stdio.h>
