@@ -85,7 +85,7 @@ endif
 MAKEFLAGS += --no-builtin-rules
 all: $(B)/sargam
 test-binary: $(B)/sargam-test
-bench-tools: $(B)/bench/load
+bench-tools: $(B)/bench/load $(B)/bench/millions
 fuzzers: $(FUZZERS)
 crash-tools: $(B)/crash/recorder.so $(B)/crash/replay $(B)/crash/steps
 check: $(OBJ)
@@ -111,7 +111,7 @@ $(B)/crash/steps: tests/crash/steps.c $(B)/libsargam.a
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libsargam.a $(LDLIBS)
 
-$(B)/bench/load: tests/bench/load.c $(B)/libsargam.a
+$(B)/bench/%: tests/bench/%.c $(B)/libsargam.a
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libsargam.a $(LDLIBS)
 

@@ -2,6 +2,9 @@
  *
  * usage: load PORT publish BATCH CLIENTS SECONDS   to projects/sargam/topics/load, messages of 100 bytes
  *        load PORT drain BATCH CLIENTS             pull and acknowledge projects/sargam/subscriptions/load until it is empty
+ *        load PORT look CLIENTS SECONDS            pull the same subscription, which is empty
+ *        load PORT wait SECONDS                    one client waits in pulls while another publishes, a message every 5 ms: how
+ *                                                  long each is on its way, from before the publish to the end of the pull
  *        load PORT get CLIENTS SECONDS             GET projects/sargam/topics/load
  *        load PORT idle COUNT                      so many connections, one request each, held until standard input ends
  *        load FILE disk SECONDS                    append 100 bytes and fdatasync, one after the other
@@ -28,6 +31,7 @@
 #define REPLY_BYTES_MAX ((size_t) 32 << 20)
 #define REQUEST_BYTES_MAX ((size_t) 16 << 20)
 #define SAMPLES_MAX 200000 /* of a client */
+#define PAUSE_MS 5
 #define DATA "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
 #define BASE "/v1/projects/sargam/"
 
@@ -115,7 +119,7 @@ static enum rc ask(struct client *c, const char *method, const char *path, struc
 {
 	char head[300];
 	int64_t begin_ns = now_ns();
-	(void) snprintf(head, sizeof head, "%s " BASE "%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+	(void) snprintf(head, sizeof head, "%s " BASE "%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
 	                method, path, body.len);
 	if (!send_all(c->fd, slice_of(head)) || !send_all(c->fd, body))
 		return err_set(err, RC_FATAL, "the connection ended");
@@ -171,6 +175,62 @@ static enum rc drain(struct load *l, struct client *c, struct err *err)
 	}
 }
 
+static enum rc look(struct load *l, struct client *c, struct err *err)
+{
+	struct slice got;
+	for (; now_ns() < l->until_ns; c->items++)
+		TRY(ask(c, "POST", "subscriptions/load:pull", SLICE("{\"maxMessages\":100,\"returnImmediately\":true}"), &got, err));
+	return RC_OK;
+}
+
+/* --- messages on their way: each carries the time it was sent at */
+
+/* The last one when the time is over: it ends the other's wait. */
+static enum rc send_stamped(struct load *l, struct client *c, struct err *err)
+{
+	char body[100];
+	struct slice got;
+	for (bool over = false; !over; clock_sleep_ms(clock_system(), PAUSE_MS)) {
+		over = now_ns() >= l->until_ns;
+		(void) snprintf(body, sizeof body, "{\"messages\":[{\"attributes\":{\"at\":\"%lld\"}}]}", (long long) now_ns());
+		TRY(ask(c, "POST", "topics/load:publish", slice_of(body), &got, err));
+	}
+	c->samples = 0; /* its own requests are not what is measured */
+	return RC_OK;
+}
+
+static void take_stamps(struct client *c, struct slice got)
+{
+	const struct slice mark = SLICE("\"at\"");
+	int64_t at_ns, now = now_ns();
+	for (size_t at; (at = slice_find_str(got, mark)) != SIZE_MAX; c->items++) {
+		got = slice_sub(got, at + mark.len, got.len - at - mark.len);
+		size_t from = slice_find(got, '"', 0), to = slice_find(got, '"', from + 1);
+		if (to < got.len && slice_to_int(slice_sub(got, from + 1, to - from - 1), &at_ns) && c->samples < SAMPLES_MAX)
+			c->took_ns[c->samples++] = now - at_ns;
+	}
+}
+
+/* Client 0 publishes. */
+static enum rc wait_for_stamped(struct load *l, struct client *c, struct err *err)
+{
+	CLEANUP(buf_done) struct buf ids = buf_new(REQUEST_BYTES_MAX);
+	struct slice got;
+	if (c == l->client)
+		return send_stamped(l, c, err);
+	while (now_ns() < l->until_ns) {
+		int64_t samples = c->samples;
+		TRY(ask(c, "POST", "subscriptions/load:pull", SLICE("{\"maxMessages\":100}"), &got, err));
+		c->samples = samples;
+		take_stamps(c, got);
+		samples = c->samples;
+		if (collect_ack_ids(got, &ids))
+			TRY(ask(c, "POST", "subscriptions/load:acknowledge", buf_slice(&ids), &got, err));
+		c->samples = samples;
+	}
+	return RC_OK;
+}
+
 static enum rc get(struct load *l, struct client *c, struct err *err)
 {
 	struct slice got;
@@ -183,9 +243,14 @@ static enum rc run_client(void *ctx, size_t i, struct err *err)
 {
 	struct load *l = ctx;
 	struct client *c = &l->client[i];
-	if (strcmp(l->what, "publish") == 0)
-		return publish(l, c, err);
-	return strcmp(l->what, "drain") == 0 ? drain(l, c, err) : get(l, c, err);
+	static const struct {
+		const char *what;
+		enum rc (*run)(struct load *, struct client *, struct err *);
+	} does[] = { { "publish", publish }, { "drain", drain }, { "look", look }, { "wait", wait_for_stamped }, { "get", get } };
+	for (size_t k = 0; k < COUNT_OF(does); k++)
+		if (strcmp(l->what, does[k].what) == 0)
+			return does[k].run(l, c, err);
+	return err_set(err, RC_FATAL, "no such thing to do");
 }
 
 static int compare(const void *a, const void *b)
@@ -295,13 +360,15 @@ int main(int argc, char **argv)
 	l.port = number(argc, argv, 1);
 	if (strcmp(what, "idle") == 0)
 		return idle(l.port, number(argc, argv, 3));
-	if (strcmp(what, "get") == 0)
+	if (strcmp(what, "get") == 0 || strcmp(what, "look") == 0)
 		return run(&l, (size_t) number(argc, argv, 3), number(argc, argv, 4));
+	if (strcmp(what, "wait") == 0)
+		return run(&l, 2, number(argc, argv, 3));
 	l.batch = number(argc, argv, 3);
 	if (strcmp(what, "publish") == 0)
 		return run(&l, (size_t) number(argc, argv, 4), number(argc, argv, 5));
 	if (strcmp(what, "drain") == 0)
 		return run(&l, (size_t) number(argc, argv, 4), 0);
-	(void) fprintf(stderr, "load: publish, drain, get, idle or disk\n");
+	(void) fprintf(stderr, "load: publish, drain, look, wait, get, idle or disk\n");
 	return 2;
 }

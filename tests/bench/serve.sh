@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # The event service on loopback: durable publishes (each answered after fsync) by batch and clients, pull and ack, requests of the
-# API, memory at rest and with 10,000 idle connections.  Beside it what the disk gives one writer, and Google's emulator, which keeps
-# its messages in memory only.
+# API, memory at rest and with 10,000 idle connections.  Beside it what the disk gives one writer, Google's emulator, which keeps
+# its messages in memory only, and what others use for a queue, where it is installed (redis-server; postgresql with pgbench).
 set -euo pipefail
 cd "${BASH_SOURCE[0]%/*}/../.."
 make -s bench-tools
-load=build/bench/load seconds=${SARGAM_BENCH_SECONDS:-3} pid='' holder='' port='' what=''
+load=build/bench/load seconds=${SARGAM_BENCH_SECONDS:-3} pid='' holder='' port='' what='' disk=1
 trap '[[ -z $pid ]] || kill "$pid" 2>/dev/null || true; [[ -z $holder ]] || kill "$holder" 2>/dev/null || true' EXIT
 
 cpu() { # seconds of the service so far
 	awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%.2f", ($12 + $13) / hz }' "/proc/$pid/stat"
 }
+spent() { awk -v now="$(cpu)" -v before="$1" 'BEGIN { printf "%.2f", now - before }'; } # CPU seconds since
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 resident() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$pid/status"; }
 put() {
 	curl -sf -o /dev/null -X PUT -H 'Content-Type: application/json' -d "$2" "http://127.0.0.1:$port/v1/projects/sargam/$1"
@@ -19,8 +21,12 @@ row() { # TITLE ARGUMENT...
 	local title=$1 before each p50 p99
 	before=$(cpu)
 	read -r each p50 p99 < <("$load" "$port" "${@:2}")
-	awk -v what="$what" -v title="$title" -v each="$each" -v p50="$p50" -v p99="$p99" -v cpu="$(cpu)" -v before="$before" \
-		'BEGIN { printf "| %s | %s | %d | %.2f | %.2f | %.2f |\n", what, title, each, p50, p99, cpu - before }'
+	line "$title" "$each" "$p50" "$p99" "$(spent "$before")"
+}
+line() { # TITLE EACH P50 P99 CPU: with how many times what one writer's fdatasync gives, where messages become durable
+	awk -v what="$what" -v title="$1" -v each="$2" -v p50="$3" -v p99="$4" -v cpu="$5" -v disk="$disk" 'BEGIN {
+		ratio = title ~ /^(publish|append)/ ? sprintf("%.2f", each / disk) : ""
+		printf "| %s | %s | %d | %s | %s | %s | %s |\n", what, title, each, ratio, p50, p99, cpu }'
 }
 drain() { "$load" "$port" drain 1000 4 >/dev/null; }
 serve_rows() { # what both services are asked
@@ -34,12 +40,16 @@ serve_rows() { # what both services are asked
 			[[ $batch == 100 && $clients == 8 ]] && row 'pull and ack, 100 each, 8 clients' drain 100 8
 		done
 	done
+	for clients in 1 8; do row "pull of nothing, $clients clients" look "$clients" "$seconds"; done
+	row 'from publish to a waiting pull' wait "$seconds"
+	drain
 	for clients in 1 8 64; do row "GET a topic, $clients clients" get "$clients" "$seconds"; done
 }
 
-printf '| service | what | a second | p50 ms | p99 ms | CPU s |\n|---|---|---|---|---|---|\n'
-read -r each p50 p99 < <("$load" "$TEST_TMP/file" disk "$seconds")
-echo "| file | append 100 bytes and fdatasync, one writer | $each | $p50 | $p99 | |"
+printf '| service | what | a second | to a file | p50 ms | p99 ms | CPU s |\n|---|---|---|---|---|---|---|\n'
+read -r disk p50 p99 < <("$load" "$TEST_TMP/file" disk "$seconds")
+what='file'
+line 'append 100 bytes and fdatasync, one writer' "$disk" "$p50" "$p99" ''
 
 what='sargam serve'
 "$SARGAM" --home "$TEST_TMP/home" serve --bus-only --port 0 >"$TEST_TMP/log" 2>&1 </dev/null &
@@ -67,7 +77,7 @@ pid=''
 jar=$(find "$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null || true)/platform/pubsub-emulator/lib" -name 'cloud-pubsub-emulator-*.jar' 2>/dev/null | head -n 1 || true)
 if [[ -n $jar ]] && command -v java >/dev/null; then
 	what='emulator, in memory'
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	port=$(free_port)
 	java -Xmx512m -jar "$jar" --host=127.0.0.1 --port="$port" >"$TEST_TMP/emulator" 2>&1 </dev/null &
 	pid=$!
 	for ((i = 0; i < 300; i++)); do
@@ -77,6 +87,58 @@ if [[ -n $jar ]] && command -v java >/dev/null; then
 	serve_rows
 	emulator=$(resident)
 	kill "$pid"
+	wait "$pid" || true
+	pid=''
+fi
+if command -v redis-server >/dev/null; then # a stream; each answer after its fsync
+	what='Redis stream, appendfsync always'
+	port=$(free_port)
+	redis-server --port "$port" --bind 127.0.0.1 --dir "$TEST_TMP" --save '' --appendonly yes --appendfsync always >"$TEST_TMP/redis" 2>&1 </dev/null &
+	pid=$!
+	until redis-cli -p "$port" ping >/dev/null 2>&1; do sleep 0.1; done
+	for batch in 1 100; do
+		for clients in 1 8 64; do
+			before=$(cpu)
+			IFS=, read -r _ each _ _ p50 _ p99 _ < <(redis-benchmark -p "$port" -c "$clients" -P "$batch" -n $((clients * batch * 100)) --csv \
+				XADD load '*' data "$(printf 'A%.0s' {1..100})" | tail -n 1 | tr -d '"')
+			line "publish, batch $batch, $clients clients" "${each%.*}" "$p50" "$p99" "$(spent "$before")"
+		done
+	done
+	kill "$pid"
+	wait "$pid" || true
+	pid=''
+fi
+
+postgres=$(command -v postgres || find /usr/lib/postgresql -name postgres -path '*/bin/*' 2>/dev/null | sort -V | tail -n 1)
+if [[ -n $postgres ]] && command -v pgbench >/dev/null; then # rows of a table, a transaction each batch
+	what='PostgreSQL table'
+	port=$(free_port)
+	as=()
+	[[ $EUID -ne 0 ]] || as=(setpriv --reuid=nobody --regid=nogroup --clear-groups) # it refuses to run as root
+	mkdir "$TEST_TMP/postgres"
+	chmod a+rx "$TEST_TMP/.." "$TEST_TMP"
+	[[ $EUID -ne 0 ]] || chown nobody "$TEST_TMP/postgres"
+	"${as[@]}" "${postgres%/*}/initdb" -D "$TEST_TMP/postgres" -U load -A trust >"$TEST_TMP/initdb" 2>&1
+	"${as[@]}" "$postgres" -D "$TEST_TMP/postgres" -h 127.0.0.1 -p "$port" -k '' -c max_connections=100 >"$TEST_TMP/postgres.log" 2>&1 </dev/null &
+	pid=$!
+	sql() { psql -q -h 127.0.0.1 -p "$port" -U load -c "$1" postgres; }
+	for ((i = 0; i < 300; i++)); do
+		! sql 'CREATE TABLE load(id bigserial PRIMARY KEY, data text NOT NULL)' 2>/dev/null || break
+		sleep 0.1
+	done
+	for batch in 1 100; do
+		echo "INSERT INTO load(data) SELECT repeat('A', 100) FROM generate_series(1, $batch);" >"$TEST_TMP/insert.sql"
+		for clients in 1 8 64; do
+			rm -f "$TEST_TMP"/pgbench.*
+			(cd "$TEST_TMP" && pgbench -n -h 127.0.0.1 -p "$port" -U load -c "$clients" -t 100 -f insert.sql -l --log-prefix=pgbench postgres \
+				>pgbench.out 2>&1)
+			each=$(awk -v batch="$batch" '/^tps = / { print int($3 * batch) }' "$TEST_TMP/pgbench.out")
+			read -r p50 p99 < <(sort -n -k3,3 "$TEST_TMP"/pgbench.[0-9]* | awk '{ us[NR] = $3 }
+				END { printf "%.2f %.2f\n", us[int((NR + 1) / 2)] / 1000, us[int(NR * 0.99 + 0.99)] / 1000 }')
+			line "publish, batch $batch, $clients clients" "$each" "$p50" "$p99" ''
+		done
+	done
+	kill -INT "$pid"
 	wait "$pid" || true
 	pid=''
 fi
