@@ -23,7 +23,7 @@ static int run(struct app *app, const struct args *args, struct err *err)
 		return EXIT_USAGE;
 	}
 	const struct service_options o = { .project = project ? project : PROJECT, .port = (int) port, .bus_only = args_flag(args, "bus-only") };
-	return exit_of(service_run(app, &o, err));
+	return service_run(app, &o, err);
 }
 
 static const struct option_spec options[] = {

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "cmd/observe.h"
 #include "io/process.h"
@@ -255,16 +256,22 @@ static void service_close(struct service *s)
 	state_close(s->push_state);
 }
 
-enum rc service_run(struct app *app, const struct service_options *options, struct err *err)
+static enum rc serve(struct service *s, struct err *err)
+{
+	struct bus *bus;
+	TRY(open_handlers(s, err));
+	TRY(app_bus(s->app, &bus, err));
+	bus_group_on_publish(bus, published, s); /* before the first client can publish */
+	TRY(open_server(s, err));
+	return work_until_stopped(s, err);
+}
+
+int service_run(struct app *app, const struct service_options *options, struct err *err)
 {
 	CLEANUP(service_close) struct service s = { .app = app, .o = options };
-	struct bus *bus;
 	process_no_core(); /* tokens are in memory */
 	(void) app_stop(app);
-	TRY(open_gate(&s, err));
-	TRY(open_handlers(&s, err));
-	TRY(app_bus(app, &bus, err));
-	bus_group_on_publish(bus, published, &s); /* before the first client can publish */
-	TRY(open_server(&s, err));
-	return work_until_stopped(&s, err);
+	if (open_gate(&s, err) != RC_OK)
+		return EXIT_USAGE;
+	return exit_of(serve(&s, err));
 }

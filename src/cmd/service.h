@@ -17,7 +17,7 @@ struct service_options {
 	int port;            /* 0 = any free one */
 	bool bus_only;       /* Pub/Sub and what watches it, nothing else */
 };
-/* Until the app is told to stop, or a part of it cannot go on. */
-MUST_USE enum rc service_run(struct app *app, const struct service_options *options, struct err *err);
+/* Until the app is told to stop, or a part of it cannot go on.  An exit status: EXIT_USAGE for settings that would let strangers in. */
+int service_run(struct app *app, const struct service_options *options, struct err *err);
 
 #endif
