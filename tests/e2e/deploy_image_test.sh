@@ -8,9 +8,10 @@ set -euo pipefail
 need_deploy
 store=$TEST_TMP/store image=localhost/sargam-test pid='' net_pid='' url='' uid=65532
 data=$TEST_TMP/data
+run=$(mktemp -d /tmp/sargam.XXXXXX) # podman takes no longer path than 50 characters
 
 # No systemd runs timers here, so health is asked for by hand; limits are given, since nobody here may raise them.
-engine=(command podman --runtime runc --root "$store" --runroot "$store.run" --tmpdir "$store.tmp" --storage-driver vfs --cgroup-manager cgroupfs --events-backend file --log-level fatal)
+engine=(command podman --runtime runc --root "$store" --runroot "$run/run" --tmpdir "$run/tmp" --storage-driver vfs --cgroup-manager cgroupfs --events-backend file --log-level fatal)
 podman() {
 	status=0
 	"${engine[@]}" "$@" >"$out" 2>"$err" </dev/null || status=$?
@@ -23,7 +24,10 @@ contain() { # NAME [OPTION]... -- [WORD]...: run with everything taken away
 	podman run --name "$name" --read-only --read-only-tmpfs=false --network none --cap-drop all --security-opt no-new-privileges --memory 512m --memory-swap 512m --pids-limit 256 \
 		--ulimit nofile=12000:12000 --ulimit nproc=1024:1024 --health-interval disable -v "$data:/data" "${option[@]}" "$image" "${@:2}"
 }
-clean_up() { "${engine[@]}" rm -f -t 0 -a >/dev/null 2>&1 || true; }
+clean_up() {
+	"${engine[@]}" rm -f -t 0 -a >/dev/null 2>&1 || true
+	rm -rf "$run" || true
+}
 trap clean_up EXIT
 of() { "${engine[@]}" inspect --format "$2" "$1" 2>/dev/null; } # CONTAINER-OR-IMAGE FORMAT
 
