@@ -86,7 +86,7 @@ def crowd(pid, wanted):
     clients = [raw() for _ in range(count)]
     idle = resident_kb(pid)
     for s in clients[:: max(1, count // 1000)]:
-        s.sendall(b"GET /v1/projects/sargam/topics HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.sendall(b"GET /v1/projects/sargam/topics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         if b" 200 " not in read_all(s):
             fail("one of the crowd is not served")
     if count == wanted:  # the limit is reached: one more is closed, not left hanging
@@ -107,7 +107,7 @@ def crowd(pid, wanted):
 
 
 def slow(count):
-    beginnings = [b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nX: ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"]
+    beginnings = [b"GET /", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"]
     clients = [raw() for _ in range(count)]
     for i, s in enumerate(clients):
         s.sendall(beginnings[i % 3])
@@ -120,13 +120,13 @@ def slow(count):
 
 
 def hostile():
-    head = b"Host: x\r\nContent-Type: application/json\r\n"
+    head = b"Host: localhost\r\nContent-Type: application/json\r\n"
     cases = [
-        ("a long address", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", (414, 431)),
-        ("a huge address", b"GET /" + b"a" * 2000000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", (414, 431, 0)),
-        ("a large head", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 17000 + b"\r\n\r\n", (431,)),
-        ("a huge head", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 2000000 + b"\r\n\r\n", (431, 0)),
-        ("many headers", b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:b\r\n" * 100000 + b"\r\n", (431, 413, 0)),
+        ("a long address", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", (414, 431)),
+        ("a huge address", b"GET /" + b"a" * 2000000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", (414, 431, 0)),
+        ("a large head", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 17000 + b"\r\n\r\n", (431,)),
+        ("a huge head", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 2000000 + b"\r\n\r\n", (431, 0)),
+        ("many headers", b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"a:b\r\n" * 100000 + b"\r\n", (431, 413, 0)),
         ("a body over the limit", b"POST / HTTP/1.1\r\n" + head + b"Content-Length: 99999999\r\n\r\n", (413,)),
         ("two lengths", b"POST / HTTP/1.1\r\n" + head + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", (400,)),
         ("length and chunks", b"POST / HTTP/1.1\r\n" + head + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", (400,)),
@@ -134,8 +134,8 @@ def hostile():
         ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 100 + b"\r\n\r\n", (400, 0)),
         ("a body that is no JSON", b"POST /v1/projects/sargam/topics/topic-a:publish HTTP/1.1\r\n" + head + b"Content-Length: 3\r\n\r\n{\xff}", (400,)),
         ("deep JSON", b"PUT /v1/projects/sargam/topics/topic-a HTTP/1.1\r\n" + head + b"Content-Length: 100000\r\n\r\n" + b"[" * 100000, (400,)),
-        ("a wrong type", b"PUT /v1/projects/sargam/topics/topic-b HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: 2\r\n\r\n{}", (400,)),
-        ("an unknown method", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", (404, 405)),
+        ("a wrong type", b"PUT /v1/projects/sargam/topics/topic-b HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nContent-Length: 2\r\n\r\n{}", (400,)),
+        ("an unknown method", b"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", (404, 405)),
     ]
     for name, request, wanted in cases:
         s = raw()
@@ -156,7 +156,7 @@ def left():
     body = b'{"maxMessages":1}'
     for _ in range(20):
         s = raw()
-        s.sendall(b"POST /v1/projects/sargam/subscriptions/sub-a:pull HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        s.sendall(b"POST /v1/projects/sargam/subscriptions/sub-a:pull HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                   b"Content-Length: %d\r\n\r\n" % len(body) + body)
         time.sleep(0.05)
         s.close()
