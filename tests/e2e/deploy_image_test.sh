@@ -67,11 +67,11 @@ check 'the daemon starts with no word said' started
 restricted() { without_rights "$pid" $uid && [[ $(limit_of "$pid" 'Max open files') == '12000 12000' && $(awk '/^NSpid/ { print $NF }' "/proc/$pid/status") == 1 ]]; }
 check 'as process 1 of its own, nobody, without rights' restricted
 cannot_write() {
-	local path
+	local path inside=/proc/$pid/root
 	for path in / /etc /usr/local/bin /usr/share /proc/sys/kernel; do
-		! touch "/proc/$pid/root$path/x" 2>"$err" || { echo "# $path can be written"; return 1; }
+		! touch "$inside$path/x" 2>"$err" || { echo "# $path can be written"; return 1; }
 	done
-	touch "/proc/$pid/root/data/x" && rm "$data/x" && [[ $(awk '$5 == "/" { print substr($6, 1, 3) }' "/proc/$pid/mountinfo") == ro, ]]
+	touch "$inside/data/x" && rm "$data/x" && [[ $(awk '$5 == "/" { print substr($6, 1, 3) }' "/proc/$pid/mountinfo") == ro, ]]
 }
 check 'its root is read-only' cannot_write
 check 'ready' ready
