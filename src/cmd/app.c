@@ -232,12 +232,32 @@ enum rc app_need_home(struct app *app, struct err *err)
 }
 
 
+enum rc app_open_store(struct app *app, struct store **out, struct err *err)
+{
+	const char *uri = app->config.store;
+	return store_folder_open(*uri ? uri : app->home, out, err);
+}
+
+enum rc app_open_bus(struct app *app, struct bus **out, struct err *err)
+{
+	char path[PATH_BYTES + 16];
+	TRY(make_home(app, err));
+	(void) snprintf(path, sizeof path, "%s/bus.db", app->home);
+	return bus_sqlite_open(path, app_clock(app), out, err);
+}
+
+enum rc app_open_state(struct app *app, struct state **out, struct err *err)
+{
+	char path[PATH_BYTES + 16];
+	TRY(make_home(app, err));
+	(void) snprintf(path, sizeof path, "%s/state.db", app->home);
+	return state_open(path, app_clock(app), out, err);
+}
+
 enum rc app_store(struct app *app, struct store **out, struct err *err)
 {
-	if (!app->store) {
-		const char *uri = app->config.store;
-		TRY(store_folder_open(*uri ? uri : app->home, &app->store, err));
-	}
+	if (!app->store)
+		TRY(app_open_store(app, &app->store, err));
 	*out = app->store;
 	return RC_OK;
 }
@@ -245,11 +265,8 @@ enum rc app_store(struct app *app, struct store **out, struct err *err)
 enum rc app_bus(struct app *app, struct bus **out, struct err *err)
 {
 	if (!app->bus) {
-		char path[PATH_BYTES + 16];
 		struct bus *bus;
-		TRY(make_home(app, err));
-		(void) snprintf(path, sizeof path, "%s/bus.db", app->home);
-		TRY(bus_sqlite_open(path, app_clock(app), &bus, err));
+		TRY(app_open_bus(app, &bus, err));
 		app->bus = bus_group_open(bus);
 		TRY(app_setup(app, err));
 	}
@@ -259,12 +276,8 @@ enum rc app_bus(struct app *app, struct bus **out, struct err *err)
 
 enum rc app_state(struct app *app, struct state **out, struct err *err)
 {
-	if (!app->state) {
-		char path[PATH_BYTES + 16];
-		TRY(make_home(app, err));
-		(void) snprintf(path, sizeof path, "%s/state.db", app->home);
-		TRY(state_open(path, app_clock(app), &app->state, err));
-	}
+	if (!app->state)
+		TRY(app_open_state(app, &app->state, err));
 	*out = app->state;
 	return RC_OK;
 }

@@ -50,6 +50,10 @@ MUST_USE enum rc app_source(struct app *app, struct source **out, struct err *er
 MUST_USE enum rc app_state(struct app *app, struct state **out, struct err *err);
 MUST_USE enum rc app_duck(struct app *app, struct duck **out, struct err *err);
 MUST_USE enum rc app_warehouse(struct app *app, struct warehouse **out, struct err *err);
+/* Handles of the caller's own, closed by it: for a thread that must not wait for another.  The bus is for one thread at a time. */
+MUST_USE enum rc app_open_store(struct app *app, struct store **out, struct err *err);
+MUST_USE enum rc app_open_bus(struct app *app, struct bus **out, struct err *err);
+MUST_USE enum rc app_open_state(struct app *app, struct state **out, struct err *err);
 /* For what reads or works on data that is there: RC_NOT_FOUND with the next step when there is no home, and neither --store
  * nor --warehouse names another place. */
 MUST_USE enum rc app_need_home(struct app *app, struct err *err);

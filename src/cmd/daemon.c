@@ -14,7 +14,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define PATH_BYTES 4200
 #define LOOK_MS 500          /* for messages that another process published */
 #define QUIET_MS 2000        /* snapshots that become complete within this of each other are built together, */
 #define QUIET_MS_MAX 30000   /* but none waits longer than this */
@@ -37,18 +36,11 @@ struct daemon {
 	volatile bool stop; /* for children */
 };
 
-static enum rc open_state(struct app *app, struct state **out, struct err *err)
-{
-	char path[PATH_BYTES];
-	(void) snprintf(path, sizeof path, "%s/state.db", app_home(app));
-	return state_open(path, app_clock(app), out, err);
-}
-
 static enum rc open_schedule(struct daemon *d, struct err *err)
 {
 	TRY(schedule_jobs_open(app_config(d->app), &d->jobs, err));
-	TRY(open_state(d->app, &d->schedule_state, err));
-	TRY(open_state(d->app, &d->look_state, err));
+	TRY(app_open_state(d->app, &d->schedule_state, err));
+	TRY(app_open_state(d->app, &d->look_state, err));
 	d->schedule = schedule_open(&(struct schedule_options){ .state = d->schedule_state, .clock = app_clock(d->app) });
 	d->look = schedule_open(&(struct schedule_options){ .state = d->look_state, .clock = app_clock(d->app) });
 	return schedule_set(d->schedule, d->jobs.job, d->jobs.count, err);
@@ -62,7 +54,7 @@ enum rc daemon_open(struct app *app, struct daemon **out, struct err *err)
 	*out = NULL;
 	TRY(app_bus(app, &bus, err)); /* makes the home */
 	TRY(open_schedule(d, err));
-	TRY(open_state(app, &d->consumer_state, err));
+	TRY(app_open_state(app, &d->consumer_state, err));
 	*out = TAKE(d);
 	return RC_OK;
 }

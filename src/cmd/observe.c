@@ -8,7 +8,6 @@
 #include "serve/presence.h"
 #include "serve/webhook.h"
 
-#define PATH_BYTES 4200
 #define STEP_EVERY_NS INT64_C(60000000000)
 
 struct observe {
@@ -24,25 +23,11 @@ struct observe {
 	int64_t watchdog_ns, told_ns; /* how often the service manager waits for a word (0: never), and when it had the last */
 };
 
-static enum rc open_bus(struct app *app, struct bus **out, struct err *err)
-{
-	char path[PATH_BYTES];
-	(void) snprintf(path, sizeof path, "%s/bus.db", app_home(app));
-	return bus_sqlite_open(path, app_clock(app), out, err);
-}
-
-static enum rc open_state(struct app *app, struct state **out, struct err *err)
-{
-	char path[PATH_BYTES];
-	(void) snprintf(path, sizeof path, "%s/state.db", app_home(app));
-	return state_open(path, app_clock(app), out, err);
-}
-
 static enum rc open_health(struct observe *o, struct err *err)
 {
 	struct app *app = o->o.app;
-	TRY(open_bus(app, &o->health_bus, err));
-	TRY(open_state(app, &o->health_state, err));
+	TRY(app_open_bus(app, &o->health_bus, err));
+	TRY(app_open_state(app, &o->health_state, err));
 	o->health = health_open(&(struct health_options){ .bus = o->health_bus, .state = o->health_state, .home = app_home(app),
 	                                                  .free_bytes_min = app_config(app)->disk_free_min_mb * 1000000,
 	                                                  .stop = o->o.stop });
@@ -53,9 +38,9 @@ static enum rc open_metrics(struct observe *o, struct err *err)
 {
 	struct app *app = o->o.app;
 	const struct config *c = app_config(app);
-	TRY(open_bus(app, &o->metrics_bus, err));
-	TRY(open_state(app, &o->metrics_state, err));
-	TRY(store_folder_open(*c->store ? c->store : app_home(app), &o->store, err));
+	TRY(app_open_bus(app, &o->metrics_bus, err));
+	TRY(app_open_state(app, &o->metrics_state, err));
+	TRY(app_open_store(app, &o->store, err));
 	o->metrics = metrics_api_open(&(struct metrics_options){
 		.bus = o->metrics_bus, .state = o->metrics_state, .store = o->store, .home = app_home(app), .playlists = c->playlists,
 		.chart_offset_s = config_chart_offset_s(c), .clock = app_clock(app), .jobs = o->o.jobs, .jobs_ctx = o->o.jobs_ctx });
@@ -68,7 +53,7 @@ static enum rc open_webhook(struct observe *o, struct err *err)
 	const struct config *c = app_config(app);
 	if (!c->webhook_url[0])
 		return RC_OK;
-	TRY(open_state(app, &o->webhook_state, err));
+	TRY(app_open_state(app, &o->webhook_state, err));
 	const struct webhook_options options = {
 		.url = c->webhook_url, .state = o->webhook_state, .home = app_home(app), .playlists = c->playlists, .clock = app_clock(app),
 		.timeout_ms = c->webhook_timeout_s * 1000, .stale_after_s = c->stale_after_h * 3600, .keep_ms = c->webhook_keep_h * 3600000,

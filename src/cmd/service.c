@@ -54,13 +54,6 @@ struct service {
 	_Atomic(struct server *) server; /* NULL until it listens */
 };
 
-static enum rc open_state(struct app *app, struct state **out, struct err *err)
-{
-	char path[PATH_BYTES];
-	(void) snprintf(path, sizeof path, "%s/state.db", app_home(app));
-	return state_open(path, app_clock(app), out, err);
-}
-
 /* --- who may come in ---------------------------------------------------------------------------------------- */
 
 static enum rc open_oidc(struct service *s, struct err *err)
@@ -96,8 +89,8 @@ static enum rc open_doors(struct service *s, struct err *err)
 	const struct config *c = app_config(s->app);
 	struct store *store;
 	TRY(app_store(s->app, &store, err));
-	TRY(open_state(s->app, &s->push_state, err));
-	TRY(open_state(s->app, &s->extract_state, err));
+	TRY(app_open_state(s->app, &s->push_state, err));
+	TRY(app_open_state(s->app, &s->extract_state, err));
 	s->door_push = door_push_open(&(struct door_push_options){ .store = store, .state = s->push_state, .clock = app_clock(s->app),
 	                                                      .run_id = "push", .page_limit_bytes = (size_t) c->page_limit_bytes,
 	                                                      .at_once = PUSH_AT_ONCE, .stop = app_stop(s->app),
@@ -112,11 +105,9 @@ static enum rc open_dead(struct service *s, struct err *err)
 {
 	const struct config *c = app_config(s->app);
 	struct store *store;
-	char path[PATH_BYTES];
 	TRY(app_store(s->app, &store, err));
-	TRY(open_state(s->app, &s->dead_state, err));
-	(void) snprintf(path, sizeof path, "%s/bus.db", app_home(s->app));
-	TRY(bus_sqlite_open(path, app_clock(s->app), &s->dead_bus, err));
+	TRY(app_open_state(s->app, &s->dead_state, err));
+	TRY(app_open_bus(s->app, &s->dead_bus, err));
 	s->dead = dead_api_open(&(struct dead_api_options){ .store = store, .bus = s->dead_bus, .state = s->dead_state, .clock = app_clock(s->app),
 	                                                    .incomplete_after_h = c->incomplete_after_h,
 	                                                    .chart_offset_s = config_chart_offset_s(c), .playlist_groups = c->playlist_groups,
