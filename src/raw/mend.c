@@ -51,17 +51,6 @@ static void own_attributes(const struct letter *l, struct arena *arena, struct b
 			out->attr[out->attr_count++] = l->attr[i];
 }
 
-static void read_attributes(const struct json *attrs, struct arena *arena, struct bus_message *out)
-{
-	void *iter = NULL;
-	struct slice key, value;
-	const struct json *v;
-	out->attr = arena_alloc_array(arena, BUS_ATTRS_MAX, sizeof *out->attr);
-	while (json_next(attrs, &iter, &key, &v) && out->attr_count < BUS_ATTRS_MAX)
-		if (json_string(v, &value))
-			out->attr[out->attr_count++] = (struct bus_attr){ arena_copy(arena, key), arena_copy(arena, value) };
-}
-
 static enum rc read_record(struct store *store, const struct letter *l, int64_t revision, struct arena *arena,
                            struct bus_message *out, struct err *err)
 {
@@ -73,7 +62,7 @@ static enum rc read_record(struct store *store, const struct letter *l, int64_t 
 	struct slice sha256 = json_get_string(json_get(root, "data"), "sha256");
 	if (sha256.len != HASH_HEX_BYTES - 1 || json_type(json_get(root, "attributes")) != JSON_OBJECT)
 		return err_set(err, RC_REJECT, "%.*s is no mend that can be read", SLICE_FMT(key));
-	read_attributes(json_get(root, "attributes"), arena, out);
+	out->attr_count = letter_attrs_read(json_get(root, "attributes"), arena, &out->attr);
 	char hex[HASH_HEX_BYTES];
 	(void) snprintf(hex, sizeof hex, "%.*s", SLICE_FMT(sha256));
 	key = body_key(l, hex, &scratch);

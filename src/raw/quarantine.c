@@ -243,15 +243,17 @@ enum rc quarantine_put_import(struct store *store, struct slice playlist_id, str
 	return quarantine_put(store, &l, lines, &is_new, err);
 }
 
-static void read_attributes(const struct json *attrs, struct arena *arena, struct letter *out)
+size_t letter_attrs_read(const struct json *attrs, struct arena *arena, struct bus_attr **out)
 {
 	void *iter = NULL;
 	struct slice key, value;
 	const struct json *v;
-	out->attr = arena_alloc_array(arena, BUS_ATTRS_MAX, sizeof *out->attr);
-	while (json_next(attrs, &iter, &key, &v) && out->attr_count < BUS_ATTRS_MAX)
+	size_t count = 0;
+	*out = arena_alloc_array(arena, BUS_ATTRS_MAX, sizeof **out);
+	while (json_next(attrs, &iter, &key, &v) && count < BUS_ATTRS_MAX)
 		if (json_string(v, &value))
-			out->attr[out->attr_count++] = (struct bus_attr){ arena_copy(arena, key), arena_copy(arena, value) };
+			(*out)[count++] = (struct bus_attr){ arena_copy(arena, key), arena_copy(arena, value) };
+	return count;
 }
 
 /* quarantine/<reason>/<name>.json */
@@ -298,7 +300,7 @@ static enum rc read_letter(struct store *store, struct slice key, struct arena *
 		out->attempts = 1;
 	out->first_at = time_member(root, "first_at");
 	out->last_at = time_member(root, "last_at");
-	read_attributes(json_get(root, "attributes"), arena, out);
+	out->attr_count = letter_attrs_read(json_get(root, "attributes"), arena, &out->attr);
 	return RC_OK;
 }
 

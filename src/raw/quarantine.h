@@ -46,6 +46,9 @@ struct letter {
 #define LETTER_ATTR_SINCE "sargam_dead_since"       /* and since when, RFC 3339 */
 /* An attribute that belongs to one delivery, not to the message: no part of its name, not sent again. */
 bool letter_attr_is_passing(struct slice key);
+struct json;
+/* The strings of a JSON object as attributes, at most BUS_ATTRS_MAX, owned by `arena`; their number. */
+size_t letter_attrs_read(const struct json *attrs, struct arena *arena, struct bus_attr **out);
 /* How often it counts as tried, at least 1. */
 static inline int64_t letter_attempts(const struct letter *l)
 {
