@@ -8,7 +8,8 @@
  *   - started, when it is claimed within SCHEDULE_LATE_S of its moment;
  *   - missed, when nobody asked in time (no daemon, a clock that jumped ahead).  With SCHEDULE_CATCH_UP the latest of those
  *     missed since is started at once and the others count as missed; with SCHEDULE_SKIP all of them do;
- *   - missed, when the job still runs as it comes: it is never started beside itself, nor caught up on.
+ *   - missed, when it is asked for while the job still runs (by another daemon; one that works asks again when it is done, and then the
+ *     two rules before hold): the job is never started beside itself, nor is such a time caught up on.
  * A start whose process died is DIED, one that a stop cut off is STOPPED: with SCHEDULE_CATCH_UP the same due time is started
  * again, after a death once only (what kills its process would do so each time), unless a later one has come by then.
  *
