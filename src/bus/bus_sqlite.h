@@ -105,9 +105,9 @@ MUST_USE enum rc bus_sqlite_insert_delivery(struct bus_sqlite *b, int64_t subscr
                                             struct err *err);
 MUST_USE enum rc bus_sqlite_set_delivery(struct bus_sqlite *b, struct ack_id id, enum delivery_state state, int64_t due_ms,
                                          int64_t holder_id, struct err *err);
-/* Acknowledged; nothing when the delivery is another one by now. */
+/* Acknowledged; nothing, and *out_ended false, when the delivery is another one by now. */
 MUST_USE enum rc bus_sqlite_end_delivery(struct bus_sqlite *b, const struct sqlite_subscription *sub, struct ack_id id,
-                                         struct err *err);
+                                         bool *out_ended, struct err *err);
 /* Whatever its state is. */
 MUST_USE enum rc bus_sqlite_drop_delivery(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, struct err *err);
 /* One that comes again: the later ones of its ordering key wait for it. */

@@ -92,7 +92,7 @@ static enum rc unblock_first(struct bus_sqlite *b, int64_t subscription_id, int6
 	                      subscription_id, order_key, err);
 }
 
-enum rc bus_sqlite_end_delivery(struct bus_sqlite *b, const struct sqlite_subscription *sub, struct ack_id id, struct err *err)
+enum rc bus_sqlite_end_delivery(struct bus_sqlite *b, const struct sqlite_subscription *sub, struct ack_id id, bool *out_ended, struct err *err)
 {
 	struct db_stmt *q;
 	int64_t order_key = 0;
@@ -109,7 +109,8 @@ enum rc bus_sqlite_end_delivery(struct bus_sqlite *b, const struct sqlite_subscr
 	db_bind_int(q, 2, id.message_id);
 	db_bind_int(q, 3, id.attempt);
 	TRY(db_run(q, err));
-	if (!db_changes(b->db))
+	*out_ended = db_changes(b->db) > 0;
+	if (!*out_ended)
 		return RC_OK;
 	if (order_key)
 		TRY(unblock_first(b, id.subscription_id, order_key, err));

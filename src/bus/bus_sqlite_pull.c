@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "io/process.h"
 
 #define FORWARD_BYTES_MAX ((size_t) 64 << 20) /* one message and its attributes, several times over */
@@ -23,7 +24,8 @@ static enum rc forward(struct bus_sqlite *b, const struct sqlite_subscription *s
 	TRY(bus_sqlite_read(b, id.message_id, &arena, &m, err));
 	struct bus_message letter = dead_letter_of(&m, name, id.attempt, &arena);
 	TRY(bus_sqlite_forward(b, sub->dead_letter_topic_id, &letter, err));
-	return bus_sqlite_end_delivery(b, sub, id, err);
+	bool ended;
+	return bus_sqlite_end_delivery(b, sub, id, &ended, err);
 }
 
 /* ---- pull ---- */
@@ -338,6 +340,17 @@ static enum rc pull_all(struct pull *p, struct err *err)
 	return db_commit(transaction, err);
 }
 
+static void count_deliveries(const struct pull *p)
+{
+	int64_t again = 0;
+	for (size_t i = 0; i < p->count; i++)
+		again += p->delivery[i].attempt > 1;
+	if (p->count)
+		metric_add_for(METRIC_bus_deliveries, p->name, (int64_t) p->count);
+	if (again)
+		metric_add_for(METRIC_bus_redeliveries, p->name, again);
+}
+
 enum rc bus_sqlite_pull(struct bus *base, const char *sub, size_t max, size_t max_bytes, struct arena *arena,
                         struct bus_delivery **out, size_t *out_count, struct err *err)
 {
@@ -347,6 +360,7 @@ enum rc bus_sqlite_pull(struct bus *base, const char *sub, size_t max, size_t ma
 		return err_set(err, RC_REJECT, "subscription '%s': no room for %zu deliveries in the caller's arena", sub, max);
 	p.delivery = arena_alloc_array(arena, max, sizeof *p.delivery);
 	TRY_WRAP(pull_all(&p, err), err, "pull from subscription '%s'", sub);
+	count_deliveries(&p);
 	*out = p.delivery;
 	*out_count = p.count;
 	return RC_OK;
@@ -354,7 +368,7 @@ enum rc bus_sqlite_pull(struct bus *base, const char *sub, size_t max, size_t ma
 
 /* ---- acknowledge, extend, refuse ---- */
 
-static enum rc ack_all(struct bus_sqlite *b, const char *name, const struct slice *ack_id, size_t count, struct err *err)
+static enum rc ack_all(struct bus_sqlite *b, const char *name, const struct slice *ack_id, size_t count, int64_t *out_acked, struct err *err)
 {
 	struct sqlite_subscription sub;
 	TRY(db_begin(b->db, err));
@@ -362,15 +376,20 @@ static enum rc ack_all(struct bus_sqlite *b, const char *name, const struct slic
 	TRY(bus_sqlite_subscription(b, name, &sub, err));
 	for (size_t i = 0; i < count; i++) {
 		struct ack_id id;
+		bool ended = false;
 		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id && id.epoch == sub.epoch)
-			TRY(bus_sqlite_end_delivery(b, &sub, id, err));
+			TRY(bus_sqlite_end_delivery(b, &sub, id, &ended, err));
+		*out_acked += ended;
 	}
 	return db_commit(transaction, err);
 }
 
 enum rc bus_sqlite_ack(struct bus *base, const char *sub, const struct slice *ack_id, size_t count, struct err *err)
 {
-	TRY_WRAP(ack_all(bus_sqlite_of(base), sub, ack_id, count, err), err, "ack on subscription '%s'", sub);
+	int64_t acked = 0;
+	TRY_WRAP(ack_all(bus_sqlite_of(base), sub, ack_id, count, &acked, err), err, "ack on subscription '%s'", sub);
+	if (acked)
+		metric_add_for(METRIC_bus_acks, sub, acked);
 	return RC_OK;
 }
 
@@ -408,7 +427,7 @@ static enum rc nack(struct bus_sqlite *b, const struct sqlite_subscription *sub,
 }
 
 static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription *sub, const char *name, struct ack_id id,
-                          int64_t seconds, struct err *err)
+                          int64_t seconds, int64_t *inout_nacked, struct err *err)
 {
 	bool found;
 	enum delivery_state state = DELIVERY_BACKOFF;
@@ -416,15 +435,18 @@ static enum rc modify_one(struct bus_sqlite *b, const struct sqlite_subscription
 	TRY(find_delivery(b, id, &found, &state, &due_ms, &holder_id, err));
 	if (!found)
 		return RC_OK;
-	if (seconds == 0)
-		return state == DELIVERY_LEASED || state == DELIVERY_READY ? nack(b, sub, name, id, now, err) : RC_OK;
+	if (seconds == 0) {
+		bool open = state == DELIVERY_LEASED || state == DELIVERY_READY;
+		*inout_nacked += open;
+		return open ? nack(b, sub, name, id, now, err) : RC_OK;
+	}
 	if (state != DELIVERY_LEASED || delivery_is_due(due_ms, now))
 		return RC_OK;
 	return bus_sqlite_set_delivery(b, id, DELIVERY_LEASED, now + seconds * 1000, holder_id, err);
 }
 
 static enum rc modify_all(struct bus_sqlite *b, const char *name, const struct slice *ack_id, size_t count, int64_t seconds,
-                          struct err *err)
+                          int64_t *out_nacked, struct err *err)
 {
 	struct sqlite_subscription sub;
 	TRY(db_begin(b->db, err));
@@ -433,7 +455,7 @@ static enum rc modify_all(struct bus_sqlite *b, const char *name, const struct s
 	for (size_t i = 0; i < count; i++) {
 		struct ack_id id;
 		if (ack_id_parse(ack_id[i], &id) && id.subscription_id == sub.id && id.epoch == sub.epoch)
-			TRY(modify_one(b, &sub, name, id, seconds, err));
+			TRY(modify_one(b, &sub, name, id, seconds, out_nacked, err));
 	}
 	return db_commit(transaction, err);
 }
@@ -441,7 +463,10 @@ static enum rc modify_all(struct bus_sqlite *b, const char *name, const struct s
 enum rc bus_sqlite_modify_deadline(struct bus *base, const char *sub, const struct slice *ack_id, size_t count,
                                    int64_t seconds, struct err *err)
 {
-	TRY_WRAP(modify_all(bus_sqlite_of(base), sub, ack_id, count, seconds, err), err, "%s on subscription '%s'",
+	int64_t nacked = 0;
+	TRY_WRAP(modify_all(bus_sqlite_of(base), sub, ack_id, count, seconds, &nacked, err), err, "%s on subscription '%s'",
 	         seconds ? "modify deadline" : "nack", sub);
+	if (nacked)
+		metric_add_for(METRIC_bus_nacks, sub, nacked);
 	return RC_OK;
 }

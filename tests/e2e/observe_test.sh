@@ -69,6 +69,16 @@ metrics() {
 			'sargam_look_failed{part=incomplete} 0' 'sargam_snapshots_incomplete 0' 'sargam_stage_last_success{stage=publish} 1')
 }
 check 'its figures are what the official parser reads' metrics
+post() { curl -sf -o "$page" -X "$1" -H 'Content-Type: application/json' "$url/v1/projects/sargam/$2" -d "$3"; }
+pull_one() { post POST subscriptions/sub-m:pull '{"maxMessages":1}' && id=$(sed -n 's/.*"ackId":"\([^"]*\)".*/\1/p' "$page") && [[ -n $id ]]; }
+messages() { # one given back, taken again, acknowledged; acknowledged twice counts once
+	post PUT topics/topic-m '{}' && post PUT subscriptions/sub-m '{"topic":"projects/sargam/topics/topic-m"}' && post POST topics/topic-m:publish '{"messages":[{"data":"eA=="}]}' || return
+	pull_one && post POST subscriptions/sub-m:modifyAckDeadline "{\"ackIds\":[\"$id\"],\"ackDeadlineSeconds\":0}" && pull_one || return
+	post POST subscriptions/sub-m:acknowledge "{\"ackIds\":[\"$id\"]}" && post POST subscriptions/sub-m:acknowledge "{\"ackIds\":[\"$id\"]}" && get /metrics || return
+	scraped 'sargam_bus_deliveries_total{subscription=sub-m}' 'sargam_bus_redeliveries_total{subscription=sub-m}' 'sargam_bus_acks_total{subscription=sub-m}' 'sargam_bus_nacks_total{subscription=sub-m}' &&
+		[[ $(sed 's/.* //' "$out" | tr '\n' ' ') == '2 1 1 1 ' ]]
+}
+check 'messages handed out, given back and acknowledged are counted' messages
 by_hand() { # stages of another process count, too
 	sargam run --sample-days 75 && [[ $status == 0 ]] && sleep 1.1 && get /metrics && scraped 'sargam_runs_ended_total{state=DONE}' 'sargam_stage_duration_seconds_count{stage=gold}' &&
 		diff "$out" <(printf '%s\n' 'sargam_runs_ended_total{state=DONE} 1' 'sargam_stage_duration_seconds_count{stage=gold} 1')
