@@ -5,6 +5,7 @@
  *        load PORT look CLIENTS SECONDS            pull the same subscription, which is empty
  *        load PORT wait SECONDS                    one client waits in pulls while another publishes, a message every 5 ms: how
  *                                                  long each is on its way, from before the publish to the end of the pull
+ *        load PORT push SECONDS                    the same to an endpoint of ours, by a push subscription made for it
  *        load PORT get CLIENTS SECONDS             GET projects/sargam/topics/load
  *        load PORT idle COUNT                      so many connections, one request each, held until standard input ends
  *        load FILE disk SECONDS                    append 100 bytes and fdatasync, one after the other
@@ -16,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "io/server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -199,6 +201,7 @@ static enum rc send_stamped(struct load *l, struct client *c, struct err *err)
 	return RC_OK;
 }
 
+/* From a pull's answer, or a push. */
 static void take_stamps(struct client *c, struct slice got)
 {
 	const struct slice mark = SLICE("\"at\"");
@@ -264,6 +267,63 @@ static void print_figures(int64_t items, int64_t took_ns, int64_t *sample, size_
 	qsort(sample, count, sizeof *sample, compare);
 	(void) printf("%.0f %.2f %.2f\n", (double) items * 1e9 / (double) took_ns, count ? (double) sample[count / 2] / 1e6 : 0,
 	              count ? (double) sample[count * 99 / 100] / 1e6 : 0);
+}
+
+/* --- an endpoint for pushes */
+
+struct endpoint {
+	pthread_mutex_t lock;
+	struct client taken;
+};
+
+static void take_push(void *ctx, const struct server_request *rq, struct server_reply *reply)
+{
+	struct endpoint *e = ctx;
+	(void) pthread_mutex_lock(&e->lock);
+	take_stamps(&e->taken, rq->body);
+	(void) pthread_mutex_unlock(&e->lock);
+	reply->status = 204;
+}
+
+static enum rc push(int port, int seconds, struct endpoint *e, int endpoint_port, struct err *err)
+{
+	struct load l = { 0 };
+	struct client c = { .fd = connect_to(port), .reply = buf_new(REPLY_BYTES_MAX), .took_ns = mem_alloc_array(SAMPLES_MAX, sizeof(int64_t)) };
+	char made[300];
+	struct slice got;
+	(void) snprintf(made, sizeof made, "{\"topic\":\"projects/sargam/topics/load\",\"pushConfig\":{\"pushEndpoint\":\"http://127.0.0.1:%d/push\"}}",
+	                endpoint_port);
+	TRY(ask(&c, "PUT", "subscriptions/pushed", slice_of(made), &got, err));
+	clock_sleep_ms(clock_system(), 1500); /* the deliverer has seen it */
+	l.until_ns = now_ns() + seconds * INT64_C(1000000000);
+	TRY(send_stamped(&l, &c, err));
+	clock_sleep_ms(clock_system(), 1000);
+	TRY(ask(&c, "DELETE", "subscriptions/pushed", SLICE(""), &got, err));
+	(void) pthread_mutex_lock(&e->lock);
+	print_figures(e->taken.items, seconds * INT64_C(1000000000), e->taken.took_ns, (size_t) e->taken.samples);
+	(void) pthread_mutex_unlock(&e->lock);
+	buf_done(&c.reply);
+	mem_free(c.took_ns);
+	(void) close(c.fd);
+	return RC_OK;
+}
+
+static int run_push(int port, int seconds)
+{
+	struct endpoint e = { .lock = PTHREAD_MUTEX_INITIALIZER, .taken.took_ns = mem_alloc_array(SAMPLES_MAX, sizeof(int64_t)) };
+	struct server_options options = { .what = "load", .connections_max = 1000, .body_limit_bytes = 1 << 20, .head_limit_bytes = 1 << 16,
+		                          .idle_timeout_s = 60, .handle = take_push, .ctx = &e };
+	struct server *server = NULL;
+	struct err err = { 0 };
+	enum rc rc = server_open(&options, &server, &err);
+	if (rc == RC_OK)
+		rc = push(port, seconds, &e, server_port(server), &err);
+	server_close(server);
+	mem_free(e.taken.took_ns);
+	if (rc == RC_OK)
+		return 0;
+	(void) fprintf(stderr, "load: push: %s\n", err.msg);
+	return 1;
 }
 
 static int run(struct load *l, size_t clients, int seconds)
@@ -362,6 +422,8 @@ int main(int argc, char **argv)
 		return idle(l.port, number(argc, argv, 3));
 	if (strcmp(what, "get") == 0 || strcmp(what, "look") == 0)
 		return run(&l, (size_t) number(argc, argv, 3), number(argc, argv, 4));
+	if (strcmp(what, "push") == 0)
+		return run_push(l.port, number(argc, argv, 3));
 	if (strcmp(what, "wait") == 0)
 		return run(&l, 2, number(argc, argv, 3));
 	l.batch = number(argc, argv, 3);
@@ -369,6 +431,6 @@ int main(int argc, char **argv)
 		return run(&l, (size_t) number(argc, argv, 4), number(argc, argv, 5));
 	if (strcmp(what, "drain") == 0)
 		return run(&l, (size_t) number(argc, argv, 4), 0);
-	(void) fprintf(stderr, "load: publish, drain, look, wait, get, idle or disk\n");
+	(void) fprintf(stderr, "load: publish, drain, look, wait, push, get, idle or disk\n");
 	return 2;
 }
