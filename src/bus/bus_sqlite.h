@@ -1,6 +1,6 @@
 /* The embedded bus: private to bus_sqlite*.c.
  *
- * bus.db (schema 3; `bus_sqlite.c` has the SQL):
+ * bus.db (schema 4; `bus_sqlite.c` has the SQL):
  *   topics, subscriptions   a name that begins with '_' is one of a deleted thing that others still refer to; a snapshot is a
  *                subscription of another kind, that gets what is published and that nobody pulls
  *   messages     the log: message_id is the offset and is never used again; `pending` counts its deliveries, a message that
@@ -48,6 +48,9 @@ struct sqlite_subscription {
 #define RETENTION_MS                                                                              \
 	"CASE WHEN retention_ms = 0 THEN 0 ELSE max(retention_ms, (SELECT t.retention_ms FROM topics t" \
 	" WHERE t.topic_id = subscriptions.topic_id)) END"
+/* What subscriptions.open is: kept beside them, because counting ten million takes many seconds. */
+#define OPEN_DELIVERIES                                                                           \
+	"(SELECT count(*) FROM deliveries d WHERE d.subscription_id = subscriptions.subscription_id AND d.state <> 3)"
 #define SNAPSHOT_PREFIX "snapshot:" /* before its name, in a subscription's place */
 
 /* RC_NOT_FOUND names the subscription. */
@@ -97,18 +100,22 @@ MUST_USE enum rc bus_sqlite_filter(struct slice text, int64_t subscription_id, s
 /* Does it pass the message with these packed attributes? */
 MUST_USE enum rc bus_sqlite_passes(const struct filter *filter, int64_t message_id, struct slice packed, bool *out, struct err *err);
 
-/* bus_sqlite_delivery.c: the only writer of deliveries, but for what seek and sweep do to many at once */
+/* bus_sqlite_delivery.c: the only writer of deliveries, but for what seek and sweep do to many at once.  What opens or ends
+ * some of a subscription's tells it: a call for a batch. */
+MUST_USE enum rc bus_sqlite_count_open(struct bus_sqlite *b, int64_t subscription_id, int64_t more, struct err *err);
+/* After the states of many were set. */
+MUST_USE enum rc bus_sqlite_recount_open(struct bus_sqlite *b, int64_t subscription_id, struct err *err);
 /* What messages of one key have in common in an ordered subscription; 0 for none. */
 int64_t bus_sqlite_order_key(bool ordered, struct slice ordering_key);
-/* The message is the youngest of the subscription; `pending` of the message counts it already. */
+/* The message is the youngest of the subscription; `pending` of the message counts it already.  The caller counts it as open. */
 MUST_USE enum rc bus_sqlite_insert_delivery(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, int64_t order_key,
                                             struct err *err);
 MUST_USE enum rc bus_sqlite_set_delivery(struct bus_sqlite *b, struct ack_id id, enum delivery_state state, int64_t due_ms,
                                          int64_t holder_id, struct err *err);
-/* Acknowledged; nothing, and *out_ended false, when the delivery is another one by now. */
+/* Acknowledged; nothing, and *out_ended false, when the delivery is another one by now.  The caller counts. */
 MUST_USE enum rc bus_sqlite_end_delivery(struct bus_sqlite *b, const struct sqlite_subscription *sub, struct ack_id id,
                                          bool *out_ended, struct err *err);
-/* Whatever its state is. */
+/* Whatever its state is; it is counted here. */
 MUST_USE enum rc bus_sqlite_drop_delivery(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, struct err *err);
 /* One that comes again: the later ones of its ordering key wait for it. */
 MUST_USE enum rc bus_sqlite_block_later(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, struct err *err);

@@ -180,6 +180,8 @@ static enum rc find_deleted(struct bus_sqlite *b, int64_t *out_id, struct err *e
 enum rc bus_sqlite_sweep_some(struct bus_sqlite *b, int64_t id, int64_t at_once, bool *out_done, struct err *err)
 {
 #define SOME "(SELECT message_id FROM deliveries WHERE subscription_id = ?1 ORDER BY message_id LIMIT ?2)"
+	TRY(bus_sqlite_run2(b, "UPDATE subscriptions SET open = open - (SELECT count(*) FROM deliveries d WHERE d.subscription_id = ?1"
+	                   " AND d.state <> 3 AND d.message_id IN " SOME ") WHERE subscription_id = ?1", id, at_once, err));
 	TRY(bus_sqlite_run2(b, "DELETE FROM messages WHERE pending = 1 AND message_id IN " SOME
 	                   " AND NOT EXISTS (SELECT 1 FROM topics t WHERE t.topic_id = messages.topic_id AND t.retention_ms > 0)",
 	                   id, at_once, err));

@@ -11,6 +11,18 @@ int64_t bus_sqlite_order_key(bool ordered, struct slice ordering_key)
 	return key ? key : 1; /* two keys with one number only wait for each other */
 }
 
+enum rc bus_sqlite_count_open(struct bus_sqlite *b, int64_t subscription_id, int64_t more, struct err *err)
+{
+	if (!more)
+		return RC_OK;
+	return bus_sqlite_run2(b, "UPDATE subscriptions SET open = open + ?2 WHERE subscription_id = ?1", subscription_id, more, err);
+}
+
+enum rc bus_sqlite_recount_open(struct bus_sqlite *b, int64_t subscription_id, struct err *err)
+{
+	return bus_sqlite_run(b, "UPDATE subscriptions SET open = " OPEN_DELIVERIES " WHERE subscription_id = ?1", subscription_id, err);
+}
+
 /* Is there one of the key that is not acknowledged? */
 static enum rc is_key_open(struct bus_sqlite *b, int64_t subscription_id, int64_t order_key, bool *out, struct err *err)
 {
@@ -69,16 +81,18 @@ static enum rc release_message(struct bus_sqlite *b, int64_t message_id, struct 
 	return bus_sqlite_run(b, "UPDATE messages SET pending = pending - 1 WHERE message_id = ?1", message_id, err);
 }
 
-/* The ordering key of a delivery; 0 also when there is no delivery. */
-static enum rc read_order_key(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, int64_t *out, struct err *err)
+/* The ordering key of a delivery; 0 also when there is no delivery.  `out_open`, which may be NULL: it is there, not acknowledged. */
+static enum rc read_order_key(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, int64_t *out, bool *out_open, struct err *err)
 {
 	CLEANUP(db_donep) struct db_stmt *q = NULL;
 	bool row;
-	TRY(db_query(b->db, "SELECT order_key FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2", &q, err));
+	TRY(db_query(b->db, "SELECT order_key, state <> 3 FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2", &q, err));
 	db_bind_int(q, 1, subscription_id);
 	db_bind_int(q, 2, message_id);
 	TRY(db_step(q, &row, err));
 	*out = row ? db_column_int(q, 0) : 0;
+	if (out_open)
+		*out_open = row && db_column_int(q, 1);
 	return RC_OK;
 }
 
@@ -97,7 +111,7 @@ enum rc bus_sqlite_end_delivery(struct bus_sqlite *b, const struct sqlite_subscr
 	struct db_stmt *q;
 	int64_t order_key = 0;
 	if (sub->ordered)
-		TRY(read_order_key(b, id.subscription_id, id.message_id, &order_key, err));
+		TRY(read_order_key(b, id.subscription_id, id.message_id, &order_key, NULL, err));
 	if (sub->retain_acked)
 		TRY(db_query(b->db,
 		             "UPDATE deliveries SET state = 3, due_ms = 0, holder_id = 0"
@@ -120,7 +134,9 @@ enum rc bus_sqlite_end_delivery(struct bus_sqlite *b, const struct sqlite_subscr
 enum rc bus_sqlite_drop_delivery(struct bus_sqlite *b, int64_t subscription_id, int64_t message_id, struct err *err)
 {
 	int64_t order_key;
-	TRY(read_order_key(b, subscription_id, message_id, &order_key, err));
+	bool open;
+	TRY(read_order_key(b, subscription_id, message_id, &order_key, &open, err));
+	TRY(bus_sqlite_count_open(b, subscription_id, open ? -1 : 0, err));
 	TRY(bus_sqlite_run2(b, "DELETE FROM deliveries WHERE subscription_id = ?1 AND message_id = ?2", subscription_id, message_id, err));
 	if (!db_changes(b->db))
 		return RC_OK;
@@ -133,7 +149,7 @@ enum rc bus_sqlite_block_later(struct bus_sqlite *b, int64_t subscription_id, in
 {
 	int64_t order_key;
 	struct db_stmt *q;
-	TRY(read_order_key(b, subscription_id, message_id, &order_key, err));
+	TRY(read_order_key(b, subscription_id, message_id, &order_key, NULL, err));
 	if (!order_key)
 		return RC_OK;
 	TRY(db_query(b->db,

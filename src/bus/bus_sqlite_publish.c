@@ -15,6 +15,7 @@ struct subscriber {
 	int64_t id;
 	bool ordered;
 	struct filter *filter;
+	int64_t opened; /* deliveries made since it was loaded */
 };
 struct subscribers {
 	struct subscriber *item;
@@ -35,7 +36,7 @@ static void subscribers_add(struct subscribers *s, int64_t id, bool ordered, str
 		s->cap = s->cap ? 2 * s->cap : 8;
 		s->item = mem_realloc(s->item, s->cap * sizeof *s->item);
 	}
-	s->item[s->count++] = (struct subscriber){ id, ordered, filter };
+	s->item[s->count++] = (struct subscriber){ id, ordered, filter, 0 };
 }
 
 enum rc bus_sqlite_filter(struct slice text, int64_t subscription_id, struct filter **out, struct err *err)
@@ -104,8 +105,15 @@ static enum rc delete_message(struct bus_sqlite *b, int64_t message_id, struct e
 	return db_run(q, err);
 }
 
+static enum rc subscribers_count(struct bus_sqlite *b, const struct subscribers *s, struct err *err)
+{
+	for (size_t i = 0; i < s->count; i++)
+		TRY(bus_sqlite_count_open(b, s->item[i].id, s->item[i].opened, err));
+	return RC_OK;
+}
+
 /* `letter`: kept also without a subscription that wants it, for the first that will. */
-static enum rc publish_one(struct bus_sqlite *b, struct sqlite_topic topic, const struct subscribers *s, const struct bus_message *m,
+static enum rc publish_one(struct bus_sqlite *b, struct sqlite_topic topic, struct subscribers *s, const struct bus_message *m,
                            int64_t now, bool letter, int64_t *out_id, struct err *err)
 {
 	size_t pending = 0;
@@ -116,9 +124,11 @@ static enum rc publish_one(struct bus_sqlite *b, struct sqlite_topic topic, cons
 		return delete_message(b, *out_id, err); /* the number stays used: it is the id the publisher gets */
 	TRY(insert_body(b, *out_id, m->data, err));
 	for (size_t i = 0; i < s->count; i++) {
-		const struct subscriber *to = &s->item[i];
-		if (filter_match(to->filter, m))
-			TRY(bus_sqlite_insert_delivery(b, to->id, *out_id, bus_sqlite_order_key(to->ordered, m->ordering_key), err));
+		struct subscriber *to = &s->item[i];
+		if (!filter_match(to->filter, m))
+			continue;
+		TRY(bus_sqlite_insert_delivery(b, to->id, *out_id, bus_sqlite_order_key(to->ordered, m->ordering_key), err));
+		to->opened++;
 	}
 	return RC_OK;
 }
@@ -136,6 +146,7 @@ static enum rc publish_all(struct bus_sqlite *b, const char *topic, const struct
 	TRY(subscribers_load(b, found.id, &subscribers, err));
 	for (size_t i = 0; i < count; i++)
 		TRY(publish_one(b, found, &subscribers, &message[i], *out_now, false, &out_id[i], err));
+	TRY(subscribers_count(b, &subscribers, err));
 	return db_commit(transaction, err);
 }
 
@@ -160,7 +171,8 @@ enum rc bus_sqlite_forward(struct bus_sqlite *b, int64_t topic_id, const struct 
 	CLEANUP(subscribers_done) struct subscribers subscribers = { 0 };
 	int64_t id;
 	TRY(subscribers_load(b, topic_id, &subscribers, err));
-	return publish_one(b, (struct sqlite_topic){ .id = topic_id }, &subscribers, m, clock_now_ms(b->clock), true, &id, err);
+	TRY(publish_one(b, (struct sqlite_topic){ .id = topic_id }, &subscribers, m, clock_now_ms(b->clock), true, &id, err));
+	return subscribers_count(b, &subscribers, err);
 }
 
 /* ---- dead letters that waited for a subscription ---- */
@@ -217,6 +229,7 @@ enum rc bus_sqlite_adopt(struct bus_sqlite *b, const struct sqlite_subscription 
 			TRY(bus_sqlite_run(b, "UPDATE messages SET pending = 1, letter = 0 WHERE message_id = ?1", found[i].message_id, err));
 			TRY(bus_sqlite_insert_delivery(b, sub->id, found[i].message_id, found[i].order_key, err));
 		}
+		TRY(bus_sqlite_count_open(b, sub->id, (int64_t) count, err));
 	} while (after);
 	return RC_OK;
 }

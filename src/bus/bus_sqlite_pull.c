@@ -25,7 +25,8 @@ static enum rc forward(struct bus_sqlite *b, const struct sqlite_subscription *s
 	struct bus_message letter = dead_letter_of(&m, name, id.attempt, &arena);
 	TRY(bus_sqlite_forward(b, sub->dead_letter_topic_id, &letter, err));
 	bool ended;
-	return bus_sqlite_end_delivery(b, sub, id, &ended, err);
+	TRY(bus_sqlite_end_delivery(b, sub, id, &ended, err));
+	return bus_sqlite_count_open(b, sub->id, ended ? -1 : 0, err);
 }
 
 /* ---- pull ---- */
@@ -381,6 +382,7 @@ static enum rc ack_all(struct bus_sqlite *b, const char *name, const struct slic
 			TRY(bus_sqlite_end_delivery(b, &sub, id, &ended, err));
 		*out_acked += ended;
 	}
+	TRY(bus_sqlite_count_open(b, sub.id, -*out_acked, err));
 	return db_commit(transaction, err);
 }
 

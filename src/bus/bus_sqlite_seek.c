@@ -154,7 +154,9 @@ static enum rc to_time(struct bus_sqlite *b, const char *name, int64_t time_ms, 
 	TRY(ready_since(b, &sub, time_ms, err));
 	if (retained && !sub.detached)
 		TRY(bring_all_back(b, &sub, filter, find_in_topic, sub.topic_id, time_ms, err));
-	return sub.ordered ? bus_sqlite_block_all(b, sub.id, err) : RC_OK;
+	if (sub.ordered)
+		TRY(bus_sqlite_block_all(b, sub.id, err));
+	return bus_sqlite_recount_open(b, sub.id, err);
 }
 
 enum rc bus_sqlite_seek_time(struct bus *base, const char *sub, int64_t time_ms, struct err *err)
@@ -181,7 +183,9 @@ static enum rc to_snapshot(struct bus_sqlite *b, const char *name, const char *s
 	TRY(begin_epoch(b, sub.id, err));
 	TRY(ack_before(b, &sub, INT64_MAX, err));
 	TRY(bring_all_back(b, &sub, filter, find_in_snapshot, id, INT64_MIN, err));
-	return sub.ordered ? bus_sqlite_block_all(b, sub.id, err) : RC_OK;
+	if (sub.ordered)
+		TRY(bus_sqlite_block_all(b, sub.id, err));
+	return bus_sqlite_recount_open(b, sub.id, err);
 }
 
 enum rc bus_sqlite_seek_snapshot(struct bus *base, const char *sub, const char *snapshot, struct err *err)

@@ -128,8 +128,9 @@ static enum rc create(struct bus_sqlite *b, const char *name, const char *sub, c
 	TRY(insert_snapshot(b, name, of.id, labels, expire_ms, &id, err));
 	TRY(bus_sqlite_run(b, "UPDATE messages SET pending = pending + 1 WHERE message_id IN"
 	                      " (SELECT message_id FROM deliveries WHERE subscription_id = ?1 AND state <> 3)", of.id, err));
-	return bus_sqlite_run2(b, "INSERT INTO deliveries(subscription_id, message_id, state, attempt, due_ms)"
-	                         " SELECT ?2, message_id, 0, 0, 0 FROM deliveries WHERE subscription_id = ?1 AND state <> 3", of.id, id, err);
+	TRY(bus_sqlite_run2(b, "INSERT INTO deliveries(subscription_id, message_id, state, attempt, due_ms)"
+	                       " SELECT ?2, message_id, 0, 0, 0 FROM deliveries WHERE subscription_id = ?1 AND state <> 3", of.id, id, err));
+	return bus_sqlite_recount_open(b, id, err);
 }
 
 enum rc bus_sqlite_create_snapshot(struct bus *base, const char *name, const char *sub, const char *labels, struct err *err)

@@ -5,7 +5,7 @@
 
 static struct db *open_tables(const char *path)
 {
-	static const struct db_migration known[] = { { "" }, { "" }, { "" } };
+	static const struct db_migration known[] = { { "" }, { "" }, { "" }, { "" } };
 	struct db *db = NULL;
 	struct err err = { 0 };
 	if (db_open(path, known, COUNT_OF(known), &db, &err) != RC_OK)
@@ -39,6 +39,8 @@ void bus_tables_check(const char *path)
 		 " e.subscription_id = d.subscription_id AND e.order_key = d.order_key AND e.state <> 3 AND e.message_id < d.message_id))"),
 		"SELECT count(*) FROM messages m JOIN topics t USING (topic_id) WHERE pending = 0 AND letter = 0 AND t.retention_ms = 0",
 		"SELECT count(*) FROM messages WHERE letter = 1 AND pending > 0",
+		("SELECT count(*) FROM subscriptions s WHERE open <> (SELECT count(*) FROM deliveries d"
+		 " WHERE d.subscription_id = s.subscription_id AND d.state <> 3)"),
 		"SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
 		"SELECT count(*) FROM pragma_foreign_key_check",
 	};

@@ -143,7 +143,7 @@ static void a_pull_that_finds_nothing_changes_nothing(void **state)
 	assert_int_equal(count, 1);
 	int64_t version[2];
 	CLEANUP(db_closep) struct db *watch = NULL;
-	static const struct db_migration known[] = { { "" }, { "" }, { "" } };
+	static const struct db_migration known[] = { { "" }, { "" }, { "" }, { "" } };
 	ok(db_open(path, known, COUNT_OF(known), &watch, &err));
 	for (int i = 0; i < 2; i++) {
 		struct db_stmt *q;
@@ -298,7 +298,7 @@ static void a_database_of_schema_1_opens_with_all_it_holds(void **state)
 	char *shape[2] = { NULL };
 	const char *paths[2] = { path, fresh };
 	for (size_t i = 0; i < 2; i++) {
-		static const struct db_migration known[] = { { "" }, { "" }, { "" } };
+		static const struct db_migration known[] = { { "" }, { "" }, { "" }, { "" } };
 		CLEANUP(db_closep) struct db *db = NULL;
 		struct db_stmt *q;
 		bool row;
@@ -321,14 +321,14 @@ static void a_database_of_a_newer_schema_is_refused(void **state)
 	setup(bus, &plain);
 	bus_close(bus);
 	struct db *db = NULL;
-	static const struct db_migration newer[] = { { "" }, { "" }, { "" }, { "ALTER TABLE messages RENAME TO log" } };
+	static const struct db_migration newer[] = { { "" }, { "" }, { "" }, { "" }, { "ALTER TABLE messages RENAME TO log" } };
 	ok(db_open(path, newer, COUNT_OF(newer), &db, &err));
 	db_close(db);
 	struct err err = { 0 };
 	bus = NULL;
 	assert_int_equal(bus_sqlite_open(path, &clock.base, &bus, &err), RC_FATAL);
 	assert_null(bus);
-	assert_non_null(strstr(err.msg, "bus.db: written by a newer sargam (schema 4, this one knows 3): install"));
+	assert_non_null(strstr(err.msg, "bus.db: written by a newer sargam (schema 5, this one knows 4): install"));
 }
 
 /* ---- several processes ---- */
