@@ -15,6 +15,7 @@
 #include "serve/oidc.h"
 #include "serve/pubsub.h"
 #include "serve/push.h"
+#include "serve/webhook.h"
 
 #include <stdatomic.h>
 
@@ -137,6 +138,17 @@ static enum rc open_handlers(struct service *s, struct err *err)
 	return RC_OK;
 }
 
+/* It may have; pulls and acknowledgements do not, and are many. */
+static bool changes_subscriptions(const struct server_request *rq)
+{
+	if (!strstr(rq->path, "/subscriptions/"))
+		return false;
+	const char *verb = strrchr(rq->path, ':');
+	if (strcmp(rq->method, "POST") == 0)
+		return verb && (strcmp(verb, ":modifyPushConfig") == 0 || strcmp(verb, ":detach") == 0);
+	return strcmp(rq->method, "GET") != 0;
+}
+
 /* Who answered, for the metrics. */
 static const char *answer(struct service *s, const struct server_request *rq, struct server_reply *reply)
 {
@@ -146,8 +158,11 @@ static const char *answer(struct service *s, const struct server_request *rq, st
 		return "gate";
 	if (observe_handle(s->observe, rq, reply))
 		return "observe";
-	if (pubsub_handle(s->pubsub, rq, reply))
+	if (pubsub_handle(s->pubsub, rq, reply)) {
+		if (reply->status == 200 && changes_subscriptions(rq))
+			push_wake(s->push, NULL);
 		return "pubsub";
+	}
 	if (s->door_push && door_push_handle(s->door_push, rq, reply))
 		return "push";
 	if (s->door_extract && door_extract_handle(s->door_extract, rq, reply))
@@ -262,7 +277,8 @@ int service_run(struct app *app, const struct service_options *options, struct e
 	CLEANUP(service_close) struct service s = { .app = app, .o = options };
 	process_no_core(); /* tokens are in memory */
 	(void) app_stop(app);
-	if (open_gate(&s, err) != RC_OK)
+	const char *webhook_url = app_config(app)->webhook_url;
+	if (open_gate(&s, err) != RC_OK || (webhook_url[0] && webhook_check_url(webhook_url, err) != RC_OK))
 		return EXIT_USAGE;
 	return exit_of(serve(&s, err));
 }

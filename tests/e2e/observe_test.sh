@@ -124,7 +124,7 @@ full() { stop TERM && serve --disk-free-min-mb 1048576 && get /readyz && [[ $(<"
 check 'a disk that is full: alive, not ready' full
 stop TERM
 SARGAM_WEBHOOK_URL=http://example.com/S3CRET
-wrong() { fails 1 'webhook_url: want https' serve --port 0; }
+wrong() { fails 2 'webhook_url: want https' serve --port 0; }
 check 'an address that cannot be one' wrong
 unsaid() { ! grep -q S3CRET "$err"; }
 check 'which is not repeated' unsaid
