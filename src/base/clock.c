@@ -35,7 +35,7 @@ struct clock *clock_system(void)
 	return &clock;
 }
 
-void clock_sleep_unless(struct clock *c, int64_t ms, const volatile bool *stop)
+void clock_sleep_unless(struct clock *c, int64_t ms, const atomic_bool *stop)
 {
 	const int64_t piece_ms = 200;
 	for (; ms > 0 && !(stop && *stop); ms -= piece_ms)

@@ -29,7 +29,7 @@ static inline void clock_sleep_ms(struct clock *c, int64_t ms)
 }
 
 /* In pieces, so that a signal is not left waiting: over soon after *stop is set.  `stop` may be NULL. */
-void clock_sleep_unless(struct clock *c, int64_t ms, const volatile bool *stop);
+void clock_sleep_unless(struct clock *c, int64_t ms, const atomic_bool *stop);
 
 /* The machine's clock; one for the process, any thread. */
 struct clock *clock_system(void);

@@ -3,6 +3,7 @@
 #define BASE_MACROS_H
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

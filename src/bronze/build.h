@@ -25,7 +25,7 @@ struct bronze_options {
 	size_t page_limit_bytes;
 	void (*on_progress)(void *ctx, size_t done, size_t total); /* partitions; called under a lock */
 	void *ctx;
-	const bool *stop; /* asked between snapshots; may be NULL */
+	const atomic_bool *stop; /* asked between snapshots; may be NULL */
 };
 struct bronze_result {
 	int64_t built, unchanged, removed; /* partitions */

@@ -69,7 +69,7 @@ struct drift_options {
 	void *ctx;
 	/* Events that another one followed, as they are found; then the last ones, by playlist and field.  May be NULL. */
 	enum rc (*on_event)(void *ctx, const struct drift_event *event, struct err *err);
-	const bool *stop; /* may be NULL */
+	const atomic_bool *stop; /* may be NULL */
 };
 
 /* All that happened, in one number a question. */

@@ -32,7 +32,7 @@ struct app {
 };
 
 static volatile sig_atomic_t signalled;
-static bool stop_flag;
+static atomic_bool stop_flag;
 
 static void on_signal(int number)
 {
@@ -101,7 +101,7 @@ bool app_json_log(struct app *app)
 }
 
 /* Whoever never asks for the flag ends at once, as every program does. */
-const bool *app_stop(struct app *app UNUSED)
+const atomic_bool *app_stop(struct app *app UNUSED)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	(void) sigaction(SIGINT, &action, NULL);

@@ -38,7 +38,7 @@ bool app_quiet(struct app *app);
 bool app_json_log(struct app *app);
 int app_threads(struct app *app);
 /* From the first call on SIGINT and SIGTERM set it, and end the process only when they come twice. */
-const bool *app_stop(struct app *app);
+const atomic_bool *app_stop(struct app *app);
 
 /* Each is opened once; NULL-safe to ask again.  The home is made when it is missing unless it only reads. */
 MUST_USE enum rc app_store(struct app *app, struct store **out, struct err *err);

@@ -83,7 +83,7 @@ static enum rc treat(void *ctx, const struct letter *l, bool *out_stop, struct e
 	(void) display_add(l->name, SIZE_MAX, &line);
 	buf_addf(&line, ": %s\n", next);
 	j->done++;
-	*out_stop = *(const volatile bool *) app_stop(j->app);
+	*out_stop = *app_stop(j->app);
 	return terminal_write(&line, err);
 }
 
@@ -100,7 +100,7 @@ static enum rc treat_chosen(struct job *j, struct err *err)
 	}
 	enum rc rc = dead_walk(&j->place, &j->filter, SLICE_NULL, &(struct letter_visit){ j, treat }, err);
 	log_note("%zu dead letters %s", j->done, j->verb == REPLAY ? "tried again" : "dropped");
-	if (rc == RC_OK && *(const volatile bool *) app_stop(j->app))
+	if (rc == RC_OK && *app_stop(j->app))
 		return err_set(err, RC_RETRY, "stopped: run the command again to go on");
 	return rc;
 }

@@ -137,7 +137,7 @@ static void read_keyboard(struct keyboard *k, struct arrival *a)
 static enum rc wait_for(struct app *app, struct arrival *a, bool listening, struct err *err)
 {
 	struct keyboard keyboard = { 0 };
-	const bool *stop = app_stop(app);
+	const atomic_bool *stop = app_stop(app);
 	int64_t until_ns = clock_mono_ns(app_clock(app)) + WAIT_MS * 1000000;
 	while (!is_over(a)) {
 		if (*stop)

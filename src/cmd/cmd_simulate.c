@@ -130,7 +130,7 @@ static int run(struct app *app, const struct args *args, struct err *err)
 {
 	CLEANUP(simulator_closep) struct simulator *s = NULL;
 	struct simulator_options options = { .clock = app_clock(app) };
-	const bool *stop = app_stop(app);
+	const atomic_bool *stop = app_stop(app);
 	if (check_faults(args, err) != RC_OK || read_options(args, &options, err) != RC_OK)
 		return EXIT_USAGE;
 	enum rc rc = simulator_open(&options, &s, err);
@@ -139,7 +139,7 @@ static int run(struct app *app, const struct args *args, struct err *err)
 	if (rc != RC_OK)
 		return exit_of(rc);
 	print_beginning(s, &options);
-	while (!*(const volatile bool *) stop)
+	while (!*stop)
 		clock_sleep_ms(app_clock(app), STOP_LOOK_MS);
 	print_end(s);
 	return EXIT_DONE;

@@ -71,8 +71,8 @@ static enum rc write_now(struct slice bytes, struct err *err)
 
 static enum rc show(struct app *app, struct status_memory *memory, int64_t every_s, struct err *err)
 {
-	const bool *stop = app_stop(app);
-	while (!*(const volatile bool *) stop) {
+	const atomic_bool *stop = app_stop(app);
+	while (!*stop) {
 		CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
 		CLEANUP(buf_done) struct buf text = buf_new(TEXT_BYTES);
 		CLEANUP(buf_done) struct buf screen = buf_new(TEXT_BYTES);

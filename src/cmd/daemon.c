@@ -33,7 +33,7 @@ struct daemon {
 	struct conductor *conductor;
 	_Atomic(struct consumer *) awake; /* NULL until there is one to wake, and again when it goes */
 	_Atomic(struct conductor *) triggered;
-	volatile bool stop; /* for children */
+	atomic_bool stop; /* for children */
 };
 
 static enum rc open_schedule(struct daemon *d, struct err *err)

@@ -15,7 +15,7 @@
 
 struct observe_options {
 	struct app *app;
-	const volatile bool *stop; /* the daemon is stopping */
+	const atomic_bool *stop; /* the daemon is stopping */
 	overview_jobs *jobs;       /* the scheduler's, for /metrics; NULL for none */
 	void *jobs_ctx;
 };

@@ -55,7 +55,7 @@ static enum rc read_all(struct child *c, struct buf *out, struct err *err)
 	return RC_OK;
 }
 
-enum rc self_run(struct app *app, const char *const *words, const volatile bool *stop, struct buf *out_text, int *out_status,
+enum rc self_run(struct app *app, const char *const *words, const atomic_bool *stop, struct buf *out_text, int *out_status,
                  struct err *err)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(ARGS_BYTES_MAX);

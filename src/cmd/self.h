@@ -10,7 +10,7 @@
 
 /* `words`: the command and its options, ends with NULL.  *out_status: an exit status of cmd/command.h.  RC_RETRY when `stop` was set:
  * the child was asked to end.  `out_text` gets what it prints, as much as fits; NULL: nobody reads it. */
-MUST_USE enum rc self_run(struct app *app, const char *const *words, const volatile bool *stop, struct buf *out_text, int *out_status,
+MUST_USE enum rc self_run(struct app *app, const char *const *words, const atomic_bool *stop, struct buf *out_text, int *out_status,
                           struct err *err);
 
 #endif

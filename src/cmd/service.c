@@ -223,7 +223,7 @@ static enum rc work_until_stopped(struct service *s, struct err *err)
 	push_start(s->push, url);
 	(void) printf("sargam serves Pub/Sub of project %s at %s\n", s->o->project, url);
 	(void) fflush(stdout);
-	while (!*(const volatile bool *) app_stop(s->app)) {
+	while (!*app_stop(s->app)) {
 		if (s->daemon && daemon_failed(s->daemon, err))
 			return err_wrap(err, RC_FATAL, "the consumer cannot go on");
 		observe_step(s->observe);

@@ -69,7 +69,7 @@ struct pipeline_options {
 	const struct drift_policy *drift_policy;
 	void (*on_progress)(void *ctx, const char *stage, const char *what, size_t done, size_t total);
 	void *progress_ctx;
-	const bool *stop;
+	const atomic_bool *stop;
 };
 struct stage_result {
 	int64_t rows, bytes;

@@ -26,7 +26,7 @@ struct runner {
 	struct clock *clock;
 	struct rand_gen *rand;
 	/* Set by a signal handler: no further task is started, and one that ends with RC_RETRY was cut off.  May be NULL. */
-	const volatile bool *stop;
+	const atomic_bool *stop;
 	void *ctx;
 	/* Does the task; may be called again for the same one, in this process or another. */
 	enum rc (*run_task)(void *ctx, const char *name, int attempt, struct task_result *out, struct err *err);

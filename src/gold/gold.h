@@ -26,7 +26,7 @@ struct gold_options {
 	/* After each file, `total` the files to make; called from one thread at a time.  May be NULL. */
 	void (*on_progress)(void *ctx, size_t done, size_t total);
 	void *ctx;
-	const bool *stop; /* asked between files; may be NULL */
+	const atomic_bool *stop; /* asked between files; may be NULL */
 };
 struct gold_result {
 	int64_t tables_written, tables_unchanged; /* files */

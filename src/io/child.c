@@ -21,7 +21,7 @@ extern char **environ;
 struct child {
 	pid_t pid;
 	int in, out, err;  /* our ends; -1 when closed */
-	const volatile bool *stop;
+	const atomic_bool *stop;
 	char *name;        /* "git log" */
 	struct buf unread; /* printed while it was written to */
 	size_t unread_at;

@@ -92,7 +92,7 @@ MUST_USE enum rc file_sweep(const char *path, int64_t age_s, struct err *err);
 struct file_lock;
 struct clock;
 MUST_USE enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock,
-                           const bool *stop, void (*on_wait)(const char *holder_note, void *ctx), void *ctx,
+                           const atomic_bool *stop, void (*on_wait)(const char *holder_note, void *ctx), void *ctx,
                            struct file_lock **out, struct err *err);
 /* Who holds it now, without waiting and without making the file; *out_held = false when nobody does. */
 #define FILE_NOTE_BYTES 256

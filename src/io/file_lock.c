@@ -62,7 +62,7 @@ static int try_lock(const char *path, int *out_fd, char out_note[static FILE_NOT
 	}
 }
 
-enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock, const bool *stop,
+enum rc file_lock(const char *path, const char *note, int64_t wait_ms, struct clock *clock, const atomic_bool *stop,
                   void (*on_wait)(const char *holder_note, void *ctx), void *ctx, struct file_lock **out, struct err *err)
 {
 	int64_t until_ns = clock_mono_ns(clock) + wait_ms * 1000000;

@@ -97,7 +97,7 @@ static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl
 {
 	const struct http *h = ctx;
 	(void) a, (void) b, (void) c, (void) d;
-	return h->options.stop && __atomic_load_n(h->options.stop, __ATOMIC_RELAXED); /* another thread's or a signal's */
+	return h->options.stop && *h->options.stop; /* another thread's or a signal's */
 }
 
 /* "https://host/path" of a URL: its query may hold a secret, and so may what stands before the '@' of user:password@host. */

@@ -17,7 +17,7 @@ struct http_options {
 	int64_t timeout_ms;         /* until the answer is whole */
 	size_t body_limit_bytes;    /* of an answer, decompressed */
 	const char *user_agent;
-	const bool *stop;           /* when it becomes true the request under way ends (RC_RETRY); may be NULL */
+	const atomic_bool *stop;           /* when it becomes true the request under way ends (RC_RETRY); may be NULL */
 };
 struct http;
 MUST_USE enum rc http_open(const struct http_options *options, struct http **out, struct err *err);

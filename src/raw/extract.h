@@ -35,7 +35,7 @@ struct extract_options {
 	size_t page_limit_bytes;
 	void (*on_progress)(void *ctx, size_t done, size_t total, const char *what);
 	void *ctx;
-	const bool *stop; /* asked between snapshots; may be NULL */
+	const atomic_bool *stop; /* asked between snapshots; may be NULL */
 };
 struct extract_result {
 	int64_t playlists, snapshots, pages, bytes; /* published */

@@ -27,7 +27,7 @@ struct ingest_options {
 	 * under a new lease, so that none comes nearer to the dead letters for it; false, or no function: they are given back. */
 	bool (*hold)(void *ctx, const struct err *why);
 	void *ctx;
-	const bool *stop; /* asked between batches; may be NULL */
+	const atomic_bool *stop; /* asked between batches; may be NULL */
 };
 struct ingest_result {
 	int64_t received, objects, twice, skipped, quarantined, completed; /* completed: snapshots that became complete */

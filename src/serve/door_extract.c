@@ -205,7 +205,7 @@ static void remember(struct call *c, const struct work *w)
 
 static bool stops(const struct door_extract *d)
 {
-	return d->o.stop && __atomic_load_n(d->o.stop, __ATOMIC_RELAXED);
+	return d->o.stop && *d->o.stop;
 }
 
 static bool refuse(struct call *c, const char *why)

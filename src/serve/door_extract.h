@@ -44,7 +44,7 @@ struct door_extract_options {
 	struct clock *clock;
 	int64_t wait_ms;     /* how long a call waits for its turn or for the answer of another with its key */
 	int waiting_max;     /* calls that may wait; each holds a thread of the server, as the one that works does */
-	const volatile bool *stop; /* ends that waiting; may be NULL */
+	const atomic_bool *stop; /* ends that waiting; may be NULL */
 };
 struct door_extract;
 struct door_extract *door_extract_open(const struct door_extract_options *options);

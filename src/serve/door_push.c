@@ -26,7 +26,7 @@ struct door_push {
 
 static bool stops(const struct door_push *d)
 {
-	return d->o.stop && __atomic_load_n(d->o.stop, __ATOMIC_RELAXED);
+	return d->o.stop && *d->o.stop;
 }
 
 /* false: the time is up, or the service stops. */

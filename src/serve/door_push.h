@@ -21,7 +21,7 @@ struct door_push_options {
 	size_t page_limit_bytes;
 	int at_once;         /* messages worked on side by side: each takes up to 50 MB */
 	int64_t wait_ms;     /* how long others wait for a place, each with a thread of the server; less than the ack deadline */
-	const volatile bool *stop; /* ends that waiting; may be NULL */
+	const atomic_bool *stop; /* ends that waiting; may be NULL */
 	/* A message made a snapshot of this playlist complete (two that came at once may both say so); on any thread.  May be NULL. */
 	void (*on_complete)(void *ctx, struct slice playlist_id);
 	void *ctx;

@@ -353,7 +353,7 @@ static void end_work(struct push *p, int64_t wait_ms)
 {
 	pthread_mutex_lock(&p->lock);
 	wait_settled(p, wait_ms);
-	__atomic_store_n(&p->is_broken_off, true, __ATOMIC_RELAXED);
+	p->is_broken_off = true;
 	while (p->outstanding)
 		(void) pthread_cond_wait(&p->settled, &p->lock);
 	p->is_ending = true;

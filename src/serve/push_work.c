@@ -22,11 +22,6 @@ enum outcome { TAKEN, FAILED, BROKEN_OFF };
 
 /* --- one message --------------------------------------------------------------------------------------------- */
 
-static bool is_broken_off(const struct push *p)
-{
-	return __atomic_load_n(&p->is_broken_off, __ATOMIC_RELAXED);
-}
-
 static int64_t left_ms(const struct push_job *job)
 {
 	int64_t spent_ms = (clock_mono_ns(clock_system()) - job->taken_ns) / 1000000;
@@ -74,7 +69,7 @@ static enum outcome outcome_of(struct push *p, enum rc rc, int status, struct er
 	char code[16];
 	if (rc == RC_OK && push_request_is_taken(status))
 		return TAKEN;
-	if (rc != RC_OK && is_broken_off(p))
+	if (rc != RC_OK && p->is_broken_off)
 		return BROKEN_OFF;
 	if (rc == RC_OK)
 		(void) err_set(err, RC_RETRY, "it answered %d%s", status, status >= 300 && status < 400 ? ": redirects are not followed" : "");
@@ -177,7 +172,7 @@ static void deliver(struct push *p, struct push_job *job, struct http **inout_ht
 {
 	struct err err = { 0 };
 	int status = 0;
-	enum rc rc = is_broken_off(p) ? RC_RETRY : post(p, job, inout_http, &status, &err);
+	enum rc rc = p->is_broken_off ? RC_RETRY : post(p, job, inout_http, &status, &err);
 	enum outcome outcome = outcome_of(p, rc, status, &err);
 	if (outcome == TAKEN)
 		acknowledge(p, job);

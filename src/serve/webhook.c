@@ -27,7 +27,7 @@ struct webhook {
 	struct lookout *lookout;
 	struct webhook_memory memory; /* of the lookout's thread, as all below */
 	bool unsaved, look_failed, save_failed;
-	bool closing; /* ends a request under way; set by another thread */
+	atomic_bool closing; /* ends a request under way; set by another thread */
 };
 
 /* --- the address -------------------------------------------------------------------------------------------- */
@@ -186,17 +186,12 @@ static bool is_due(const struct webhook *w)
 	return left_ms <= 0 || left_ms > RETRY_MAX_MS;
 }
 
-static bool is_closing(const struct webhook *w)
-{
-	return __atomic_load_n(&w->closing, __ATOMIC_RELAXED);
-}
-
 static void send_waiting(struct webhook *w)
 {
-	while (w->memory.event_count && is_due(w) && !is_closing(w)) {
+	while (w->memory.event_count && is_due(w) && !w->closing) {
 		struct err err = { 0 };
 		enum rc rc = post(w, &err);
-		if (is_closing(w) && rc != RC_OK) /* we broke it off: that is no try */
+		if (w->closing && rc != RC_OK) /* we broke it off: that is no try */
 			return;
 		if (rc == RC_OK) {
 			webhook_taken(&w->memory);
@@ -258,7 +253,7 @@ void webhook_close(struct webhook *w)
 {
 	if (!w)
 		return;
-	__atomic_store_n(&w->closing, true, __ATOMIC_RELAXED);
+	w->closing = true;
 	lookout_close(w->lookout);
 	http_close(w->http);
 	webhook_memory_done(&w->memory);

@@ -20,7 +20,7 @@ struct git {
 	char *path;  /* as it was named */
 	char *dir;   /* what git is told: the path, its .git, or the unpacked bundle */
 	const char *rev;
-	const volatile bool *stop;
+	const atomic_bool *stop;
 	bool shallow;
 	struct child *blobs; /* git cat-file --batch, from the first question on */
 	char *bytes;         /* of its output, not yet taken */

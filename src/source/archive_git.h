@@ -16,7 +16,7 @@ struct git_options {
 	/* Asked for when a folder is needed to unpack a bundle into. */
 	enum rc (*scratch_dir)(void *ctx, const char **out, struct err *err);
 	void *ctx;
-	const volatile bool *stop; /* may be NULL */
+	const atomic_bool *stop; /* may be NULL */
 };
 struct git;
 /* There is a commit at least. */

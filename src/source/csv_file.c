@@ -16,7 +16,7 @@
 struct csv_file {
 	char *path;
 	int fd;
-	const volatile bool *stop;
+	const atomic_bool *stop;
 	int64_t bytes, mtime_ns;
 	struct csv_columns columns;
 	uint64_t body;          /* offset of the first line below the header */
@@ -130,7 +130,7 @@ static enum rc read_header(struct csv_file *f, struct err *err)
 	return err_set(err, RC_FATAL, "csv %s: is empty: want a header line and the charts below it", f->path);
 }
 
-enum rc csv_file_open(const char *path, const volatile bool *stop, struct csv_file **out, struct err *err)
+enum rc csv_file_open(const char *path, const atomic_bool *stop, struct csv_file **out, struct err *err)
 {
 	CLEANUP(csv_file_closep) struct csv_file *f = mem_alloc(sizeof *f);
 	struct stat st;

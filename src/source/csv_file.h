@@ -27,7 +27,7 @@ struct csv_line {
 
 struct csv_file;
 /* Looks at the header (fault point "csv.read", at each read); `stop` may be NULL. */
-MUST_USE enum rc csv_file_open(const char *path, const volatile bool *stop, struct csv_file **out, struct err *err);
+MUST_USE enum rc csv_file_open(const char *path, const atomic_bool *stop, struct csv_file **out, struct err *err);
 /* The pass over all of it, once; what follows needs it. */
 MUST_USE enum rc csv_file_index(struct csv_file *f, struct err *err);
 /* By country and day. */

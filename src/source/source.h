@@ -131,13 +131,13 @@ struct source_archive_options {
 	/* Asked for when a bundle must be unpacked: a folder that lives as long as the source. */
 	enum rc (*scratch_dir)(void *ctx, const char **out, struct err *err);
 	void *ctx;
-	const volatile bool *stop; /* ends long work with RC_RETRY; may be NULL */
+	const atomic_bool *stop; /* ends long work with RC_RETRY; may be NULL */
 };
 MUST_USE enum rc source_archive_open(const struct source_archive_options *o, struct source **out, struct err *err);
 /* The CSV of "Top Spotify Songs in 73 Countries": playlist chart-<country> (chart-GLOBAL where it is empty), each day a snapshot
  * at 12:00:00Z.  The header is looked at now, the lines when they are first asked for (once, 24 bytes of memory each).
  * A file that is none, or of another kind, is RC_FATAL.  *stop ends long work with RC_RETRY; it may be NULL. */
-MUST_USE enum rc source_csv_open(const char *path, const volatile bool *stop, struct source **out, struct err *err);
+MUST_USE enum rc source_csv_open(const char *path, const atomic_bool *stop, struct source **out, struct err *err);
 /* The invented history of sim/world.h; any world of it in pages of `limit` items (1 to 100), which takes over `world`. */
 struct source *source_sample_open(uint64_t seed, int64_t days);
 struct world;

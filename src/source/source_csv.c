@@ -235,7 +235,7 @@ static const struct source_ops csv_ops = {
 	.close = csv_close,
 };
 
-enum rc source_csv_open(const char *path, const volatile bool *stop, struct source **out, struct err *err)
+enum rc source_csv_open(const char *path, const atomic_bool *stop, struct source **out, struct err *err)
 {
 	struct csv_file *file;
 	*out = NULL;

@@ -23,7 +23,7 @@ struct spotify_api_options {
 	const char *api_url;        /* "https://api.spotify.com/v1" */
 	int64_t gap_ms, attempts_max;
 	int64_t budget_ms, playlist_budget_ms; /* waiting for all requests; for those of one playlist */
-	const bool *stop;
+	const atomic_bool *stop;
 };
 struct spotify_api;
 struct spotify_api *spotify_api_open(const struct spotify_api_options *o);

@@ -323,7 +323,7 @@ static void a_build_that_is_stopped_goes_on_later(void **state)
 	history_put(&home, history_sample, history_sample_count);
 	struct err err = { 0 };
 	struct gold_result r;
-	bool stop = false;
+	atomic_bool stop = false;
 	const struct gold_options options = {
 		.bronze = home.store, .gold = home.store, .duck = home.duck, .scratch_dir = home.scratch, .threads = 1,
 		.on_progress = stop_when_one_is_made, .ctx = &stop, .stop = &stop,

@@ -147,7 +147,7 @@ static void the_fake_clock_moves_only_when_told(void **state UNUSED)
 }
 
 /* A clock whose second sleep is when the signal comes. */
-static bool asked_to_stop;
+static atomic_bool asked_to_stop;
 static int sleeps;
 static void sleep_then_stop(struct clock *c UNUSED, int64_t ms UNUSED)
 {

@@ -172,7 +172,7 @@ static void without_input_it_reads_nothing(void **unused UNUSED)
 
 static void stop_ends_the_wait_and_close_ends_the_child_and_its_children(void **unused UNUSED)
 {
-	bool stop = true;
+	atomic_bool stop = true;
 	char bytes[16];
 	size_t got;
 	int status;

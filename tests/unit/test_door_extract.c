@@ -23,7 +23,7 @@ struct fixture {
 	struct server *server;
 	struct arena arena;
 	char path[512];
-	bool stop;
+	atomic_bool stop;
 	/* what the work does, and what was seen of it */
 	enum rc rc;
 	int64_t retry_after_ms;
@@ -399,7 +399,7 @@ static void who_waits_is_let_go_at_the_end(void **unused UNUSED)
 	begin(&c[1], &f, AT_1);
 	begin(&c[2], &f, AT_2);
 	clock_sleep_ms(clock_system(), 300);
-	__atomic_store_n(&f.stop, true, __ATOMIC_RELAXED);
+	f.stop = true;
 	for (size_t i = 1; i < COUNT_OF(c); i++) {
 		end(&c[i]);
 		assert_int_equal(c[i].reply.status, 503);

@@ -30,7 +30,7 @@ struct fixture {
 	struct arena arena;
 	atomic_int completed;
 	atomic_bool hold;
-	bool stop;
+	atomic_bool stop;
 	char path[512];
 };
 
@@ -442,7 +442,7 @@ static void who_waits_for_a_place_is_let_go_at_the_end(void **unused UNUSED)
 	assert_int_equal(pthread_create(&thread[1], NULL, send_late, &late[1]), 0);
 	clock_sleep_ms(clock_system(), 200);
 	int64_t from_ns = clock_mono_ns(clock_system());
-	__atomic_store_n(&f.stop, true, __ATOMIC_RELAXED);
+	f.stop = true;
 	assert_int_equal(pthread_join(thread[1], NULL), 0);
 	assert_true(clock_mono_ns(clock_system()) - from_ns < INT64_C(5000000000));
 	assert_int_equal(late[1].status, 503);

@@ -433,7 +433,7 @@ static void who_waits_for_a_lock_can_be_stopped(void **state UNUSED)
 	char *path = path_in(&r, "lock");
 	struct clock_fake clock;
 	clock_fake_init(&clock, 1000);
-	bool stop = false;
+	atomic_bool stop = false;
 	CLEANUP(file_unlockp) struct file_lock *first = NULL, *second = NULL;
 	assert_int_equal(file_lock(path, "run 7", 0, &clock.base, &stop, NULL, NULL, &first, &r.err), RC_OK);
 	assert_int_equal(file_lock(path, "run 8", 600000, &clock.base, &stop, set_flag, &stop, &second, &r.err), RC_RETRY);

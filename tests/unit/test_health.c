@@ -27,7 +27,7 @@ struct fixture {
 	struct health_options o;
 	struct health *health;
 	struct arena arena;
-	bool stop;
+	atomic_bool stop;
 	int status;
 	struct json *answer;
 };

@@ -73,7 +73,7 @@ struct fixture {
 	struct http *http;
 	struct arena arena;
 	char url[128];
-	bool stop;
+	atomic_bool stop;
 };
 
 static void reopen(struct fixture *f)

@@ -245,7 +245,7 @@ static void a_snapshot_the_source_cannot_deliver_is_a_letter_and_the_others_go_o
 	line_close(&l);
 }
 
-static bool asked_to_stop;
+static atomic_bool asked_to_stop;
 static int64_t sleeping_now_ms(struct clock *c UNUSED)
 {
 	return 1000;

@@ -42,7 +42,7 @@ struct world {
 	size_t answers, answered;
 	char tried[512]; /* "extract1 ingest1 ingest2 " */
 	char events[1024];
-	bool stop;
+	atomic_bool stop;
 	const char *stop_in;
 	bool stop_at_wait;
 };

@@ -389,7 +389,7 @@ static void a_file_that_changes_meanwhile_is_refused(void **unused UNUSED)
 static void the_stop_flag_ends_the_pass(void **unused UNUSED)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(ARENA_BYTES);
-	bool stop = false;
+	atomic_bool stop = false;
 	CLEANUP(source_closep) struct source *s = NULL;
 	struct source_ids ids;
 	assert_int_equal(source_csv_open(write_csv(SLICE(HEADER "a,A,X,1,IN,2025-02-12,,,,,\nb,B\n")), &stop, &s, NULL), RC_OK);
