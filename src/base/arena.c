@@ -3,12 +3,14 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
+#include <sys/mman.h>
 
 #define BLOCK_BYTES ((size_t) 64 << 10)
 
 struct arena_block {
 	struct arena_block *next;
 	size_t used, size;
+	bool secret;
 	_Alignas(16) char bytes[];
 };
 
@@ -17,27 +19,70 @@ struct arena arena_new(size_t limit_bytes)
 	return (struct arena){ .limit = limit_bytes };
 }
 
-static void free_blocks(struct arena_block *block)
+struct arena arena_new_secret(size_t limit_bytes)
 {
-	while (block) {
-		struct arena_block *next = block->next;
+	return (struct arena){ .limit = limit_bytes, .secret = true };
+}
+
+static struct arena_block *map_block(size_t size)
+{
+	struct arena_block *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (block == MAP_FAILED)
+		abort();
+	(void) madvise(block, size, MADV_DONTDUMP); /* a kernel that cannot is no reason to stop */
+	block->secret = true;
+	return block;
+}
+
+static void free_block(struct arena_block *block)
+{
+	if (!block->secret) {
 		mem_free(block);
+		return;
+	}
+	size_t size = sizeof *block + block->size;
+	explicit_bzero(block->bytes, block->used);
+	(void) munmap(block, size);
+}
+
+/* Those before `end`. */
+static void free_blocks(struct arena_block *block, const struct arena_block *end)
+{
+	while (block != end) {
+		struct arena_block *next = block->next;
+		free_block(block);
 		block = next;
+	}
+}
+
+struct arena_mark arena_mark(const struct arena *a)
+{
+	return (struct arena_mark){ a->head, a->head ? a->head->used : 0, a->used };
+}
+
+void arena_rewind(struct arena *a, struct arena_mark mark)
+{
+	free_blocks(a->head, mark.head);
+	a->head = mark.head;
+	a->used = mark.used;
+	if (a->head) {
+		explicit_bzero(a->head->bytes + mark.block_used, a->head->used - mark.block_used);
+		a->head->used = mark.block_used;
 	}
 }
 
 void arena_done(struct arena *a)
 {
-	free_blocks(a->head);
+	free_blocks(a->head, NULL);
 	*a = (struct arena){ 0 };
 }
 
 void arena_reset(struct arena *a)
 {
 	if (a->head) {
-		free_blocks(a->head->next);
+		free_blocks(a->head->next, NULL);
 		a->head->next = NULL;
-		memset(a->head->bytes, 0, a->head->used);
+		explicit_bzero(a->head->bytes, a->head->used);
 		a->head->used = 0;
 	}
 	a->used = 0;
@@ -60,7 +105,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	struct arena_block *block = a->head;
 	if (!block || block->size - block->used < size) {
 		size_t bytes = size > BLOCK_BYTES ? size : BLOCK_BYTES;
-		block = mem_alloc(sizeof *block + bytes);
+		block = a->secret ? map_block(sizeof *block + bytes) : mem_alloc(sizeof *block + bytes);
 		block->size = bytes;
 		block->next = a->head;
 		a->head = block;

@@ -3,7 +3,10 @@
  *
  * The owner chooses the limit.  arena_alloc() aborts beyond it, so a size that comes from
  * outside is asked about first: !arena_fits() is RC_REJECT, never a crash.
- * Blocks are taken as they are needed: a high limit costs nothing.  Not for several threads at once. */
+ * Blocks are taken as they are needed: a high limit costs nothing.  Not for several threads at once.
+ *
+ * Secrets (keys, tokens, what they stand in) have arenas of their own: their blocks are mappings that core files leave out, and
+ * are wiped before they are given back. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -13,12 +16,21 @@ struct arena_block;
 struct arena {
 	struct arena_block *head;
 	size_t used, limit; /* bytes handed out, bytes that may be */
+	bool secret;
 };
 
 struct arena arena_new(size_t limit_bytes);
+struct arena arena_new_secret(size_t limit_bytes);
 void arena_done(struct arena *a);
 /* Forget everything, keep one block. */
 void arena_reset(struct arena *a);
+/* Forget what came after the mark, which stands until an older one is gone back to. */
+struct arena_mark {
+	struct arena_block *head;
+	size_t block_used, used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_rewind(struct arena *a, struct arena_mark mark);
 
 bool arena_fits(const struct arena *a, size_t size);
 /* Zeroed, aligned to 16 bytes. */

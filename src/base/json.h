@@ -20,6 +20,14 @@
 struct json;
 
 MUST_USE enum rc json_parse(struct slice text, struct json **out, struct err *err);
+/* For a text that holds secrets: what the parser gives back is wiped first, and so is the tree by json_free_secret(). */
+MUST_USE enum rc json_parse_secret(struct slice text, struct json **out, struct err *err);
+void json_free_secret(struct json *root);
+static inline void json_free_secretp(struct json **root)
+{
+	json_free_secret(*root);
+	*root = NULL;
+}
 void json_free(struct json *root);
 static inline void json_freep(struct json **root)
 {

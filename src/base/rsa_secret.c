@@ -6,13 +6,30 @@
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <pthread.h>
+
+#define SECURE_HEAP_BYTES ((size_t) 1 << 20) /* a key of 8192 bits takes about 5 KB of it */
+#define SECURE_HEAP_LEAST 32
 
 struct rsa_secret {
 	EVP_PKEY *pkey;
 };
+
+/* Without leave to lock memory it is not locked, without memory at all keys lie in the ordinary one, wiped all the same. */
+static void open_secure_heap(void)
+{
+	(void) CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_LEAST);
+}
+
+static void need_secure_heap(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void) pthread_once(&once, open_secure_heap);
+}
 
 static struct rsa_secret *wrap(EVP_PKEY *pkey)
 {
@@ -23,6 +40,7 @@ static struct rsa_secret *wrap(EVP_PKEY *pkey)
 
 struct rsa_secret *rsa_secret_new(void)
 {
+	need_secure_heap();
 	EVP_PKEY *pkey = EVP_RSA_gen(RSA_SECRET_BITS);
 	if (!pkey)
 		abort();
@@ -41,6 +59,7 @@ enum rc rsa_secret_parse(struct slice pem, struct rsa_secret **out, struct err *
 	*out = NULL;
 	if (pem.len > RSA_SECRET_PEM_BYTES_MAX)
 		return err_set(err, RC_REJECT, "over %zu bytes, no RSA key is so long", RSA_SECRET_PEM_BYTES_MAX);
+	need_secure_heap();
 	BIO *bio = BIO_new_mem_buf(pem.ptr, (int) pem.len);
 	if (!bio)
 		abort();

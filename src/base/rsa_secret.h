@@ -1,6 +1,7 @@
 /* RSA keys of our own (libcrypto): what they sign by RS256 (RFC 7518) is verified with base/rsa.h.
  *
- * A key is PEM (PKCS #8, RFC 7468) outside of memory, without a passphrase.  It may be used by several threads at once. */
+ * A key is PEM (PKCS #8, RFC 7468) outside of memory, without a passphrase.  It may be used by several threads at once.  In memory
+ * its secret numbers lie in libcrypto's secure heap, where that can be had: locked, left out of core files, wiped. */
 #ifndef BASE_RSA_SECRET_H
 #define BASE_RSA_SECRET_H
 
