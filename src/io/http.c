@@ -56,7 +56,7 @@ struct exchange {
 	struct http_response *out;
 	size_t header_bytes;
 	int64_t timeout_ms;
-	bool discard, body_over, head_over;
+	bool discard, once, body_over, head_over;
 };
 
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
@@ -91,6 +91,17 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 		arena_copy(x->arena, slice_trim(slice_sub(line, colon + 1, line.len - colon - 1))),
 	};
 	return line.len;
+}
+
+/* A connection stands, the request comes next. */
+static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port)
+{
+	struct exchange *x = ctx;
+	(void) ip, (void) local_ip, (void) port, (void) local_port;
+	if (x->once && x->out->sends > 0)
+		return CURL_PREREQFUNC_ABORT;
+	x->out->sends++;
+	return CURL_PREREQFUNC_OK;
 }
 
 static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
@@ -135,6 +146,8 @@ static enum rc failed(const struct exchange *x, const char *url, CURLcode code, 
 {
 	char name[NAME_BYTES];
 	url_name(url, name);
+	if (code == CURLE_ABORTED_BY_CALLBACK && !on_progress(x->http, 0, 0, 0, 0))
+		return err_set(err, RC_RETRY, "%s: the connection was closed before an answer came", name);
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return err_set(err, RC_RETRY, "%s: stopped", name);
 	if (x->body_over)
@@ -164,10 +177,20 @@ static enum rc check_headers(const struct http_request *rq, struct err *err)
 	return RC_OK;
 }
 
+static void wipe(struct buf *b)
+{
+	if (b->ptr)
+		explicit_bzero(b->ptr, b->cap);
+}
+
 static struct curl_slist *make_headers(const struct http_request *rq)
 {
 	struct curl_slist *list = NULL;
 	CLEANUP(buf_done) struct buf line = buf_new(HEADER_BYTES_MAX + 2);
+	size_t longest = 0;
+	for (size_t i = 0; i < rq->header_count; i++)
+		longest = rq->header[i].name.len + rq->header[i].value.len > longest ? rq->header[i].name.len + rq->header[i].value.len : longest;
+	(void) buf_reserve(&line, longest + 2); /* growing would leave copies */
 	for (size_t i = 0; i < rq->header_count; i++) {
 		buf_reset(&line);
 		buf_add(&line, rq->header[i].name);
@@ -177,15 +200,32 @@ static struct curl_slist *make_headers(const struct http_request *rq)
 		assert(longer);
 		list = longer;
 	}
+	wipe(&line);
 	return list;
 }
 
-static bool is_loopback(const char *url)
+static void free_headers(struct curl_slist *list)
 {
-	static const char *const start[] = { "http://127.0.0.1:", "http://127.0.0.1/", "http://localhost:", "http://localhost/", "http://[::1]" };
-	for (size_t i = 0; i < COUNT_OF(start); i++)
-		if (strncmp(url, start[i], strlen(start[i])) == 0)
+	for (struct curl_slist *at = list; at; at = at->next)
+		explicit_bzero(at->data, strlen(at->data));
+	curl_slist_free_all(list);
+}
+
+bool http_is_loopback(struct slice url)
+{
+	static const char *const host[] = { "127.0.0.1", "localhost", "[::1]" };
+	size_t at = slice_find_str(url, SLICE("://"));
+	struct slice rest = at == SIZE_MAX ? url : slice_sub(url, at + 3, url.len - at - 3);
+	for (size_t i = 0; i < COUNT_OF(host); i++) {
+		size_t len = strlen(host[i]);
+		if (rest.len < len || strncasecmp(rest.ptr, host[i], len) != 0)
+			continue;
+		size_t end = len + (rest.len > len && rest.ptr[len] == ':');
+		while (end > len && end < rest.len && rest.ptr[end] >= '0' && rest.ptr[end] <= '9')
+			end++;
+		if (end == rest.len || strchr("/?#", rest.ptr[end]))
 			return true;
+	}
 	return false;
 }
 
@@ -203,13 +243,15 @@ static void set_up(struct exchange *x, const struct http_request *rq, struct cur
 	(void) curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long) o->connect_timeout_ms);
 	(void) curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long) x->timeout_ms);
 	(void) curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	if (is_loopback(rq->url)) /* no proxy of the environment leads to this machine */
+	if (rq->direct || http_is_loopback(slice_of(rq->url))) /* no proxy of the environment leads to this machine */
 		(void) curl_easy_setopt(c, CURLOPT_PROXY, "");
 	(void) curl_easy_setopt(c, CURLOPT_ERRORBUFFER, detail);
 	(void) curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	(void) curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
 	(void) curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	(void) curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
+	(void) curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_connected);
+	(void) curl_easy_setopt(c, CURLOPT_PREREQDATA, x);
 	(void) curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
 	(void) curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 	(void) curl_easy_setopt(c, CURLOPT_XFERINFODATA, x->http);
@@ -224,12 +266,14 @@ static void set_up(struct exchange *x, const struct http_request *rq, struct cur
 enum rc http_send(struct http *h, const struct http_request *rq, struct arena *arena, struct http_response *out, struct err *err)
 {
 	char detail[CURL_ERROR_SIZE] = "";
+	*out = (struct http_response){ 0 };
 	TRY(check_headers(rq, err));
-	*out = (struct http_response){ .header = arena_alloc_array(arena, HEADERS_MAX, sizeof *out->header) };
+	out->header = arena_alloc_array(arena, HEADERS_MAX, sizeof *out->header);
 	size_t room = arena->limit - arena->used;
 	size_t limit = h->options.body_limit_bytes < room / 2 ? h->options.body_limit_bytes : room / 2;
-	struct exchange x = { .http = h, .arena = arena, .body = buf_new(limit), .out = out, .discard = rq->discard_answer,
+	struct exchange x = { .http = h, .arena = arena, .body = buf_new(limit), .out = out, .discard = rq->discard_answer, .once = rq->once,
 		              .timeout_ms = rq->timeout_ms ? rq->timeout_ms : h->options.timeout_ms };
+	(void) buf_reserve(&x.body, rq->secret_answer ? limit : 0);
 	struct curl_slist *headers = make_headers(rq);
 	set_up(&x, rq, headers, detail);
 	CURLcode code = curl_easy_perform(h->curl);
@@ -249,8 +293,10 @@ enum rc http_send(struct http *h, const struct http_request *rq, struct arena *a
 		else
 			out->body = arena_copy(arena, buf_slice(&x.body));
 	}
+	if (rq->secret_answer)
+		wipe(&x.body);
 	buf_done(&x.body);
-	curl_slist_free_all(headers);
+	free_headers(headers);
 	(void) curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
 	return rc;
 }
@@ -263,6 +309,15 @@ struct slice http_response_header(const struct http_response *response, const ch
 			return response->header[i].value;
 	}
 	return SLICE_NULL;
+}
+
+bool http_parse_date(struct slice s, int64_t *out_unix_s)
+{
+	CLEANUP(buf_done) struct buf text = buf_new(HEADER_BYTES_MAX);
+	buf_add(&text, s);
+	time_t at = text.over || memchr(buf_str(&text), '\0', text.len) ? -1 : curl_getdate(buf_str(&text), NULL);
+	*out_unix_s = at;
+	return at >= 0;
 }
 
 /* --- percent-encoding (RFC 3986) ---------------------------------------------------------------------------- */

@@ -39,6 +39,11 @@ struct http_request {
 	struct slice body;
 	int64_t timeout_ms;  /* 0: the handle's */
 	bool discard_answer; /* its body is thrown away as it comes, of whatever length */
+	/* A kept connection that the peer has closed is found when a request was written to it; the request is then sent again on a
+	 * new one, though the peer may have done it.  `once`: not again, RC_RETRY instead. */
+	bool once;
+	bool direct;         /* never by a proxy of the environment */
+	bool secret_answer;  /* this client's copy of its body is wiped (headers that are sent always are); room is taken at once */
 };
 struct http_response {
 	int status;
@@ -46,6 +51,7 @@ struct http_response {
 	struct http_header *header; /* of the last answer, in its order */
 	size_t header_count;
 	int64_t elapsed_ms;
+	int sends; /* how often it went on its way, also when no answer came; 0: the peer has surely seen nothing of it */
 };
 /* The arena must have room for the body; its limit is checked too. */
 MUST_USE enum rc http_send(struct http *h, const struct http_request *request, struct arena *arena, struct http_response *out,
@@ -56,5 +62,10 @@ struct slice http_response_header(const struct http_response *response, const ch
 /* "a b&c" as "a%20b%26c", and back ('+' is a space when `form`). */
 struct slice http_escape(struct slice s, struct arena *arena);
 struct slice http_unescape(struct slice s, bool form, struct arena *arena);
+
+/* A moment as headers write it ("Wed, 21 Oct 2026 07:28:00 GMT"), in the three forms of RFC 9110. */
+MUST_USE bool http_parse_date(struct slice s, int64_t *out_unix_s);
+/* Leads this URL to this machine's own loopback, and without user:password@ before the host? */
+bool http_is_loopback(struct slice url);
 
 #endif
