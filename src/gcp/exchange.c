@@ -25,7 +25,8 @@ bool exchange_is_safe_url(struct slice url)
 	bool http = url.len > 7 && strncasecmp(url.ptr, "http://", 7) == 0;
 	if (!exchange_is_token(url) || url.len > URL_BYTES_MAX || !(https || http))
 		return false;
-	struct slice host = slice_sub(url, https ? 8 : 7, url.len);
+	size_t from = https ? 8 : 7;
+	struct slice host = slice_sub(url, from, url.len - from);
 	size_t end = 0;
 	while (end < host.len && !strchr("/?#", host.ptr[end]))
 		end++;

@@ -2,13 +2,13 @@
 
 void transport_init(struct transport *t, struct clock *clock, struct rand_gen rand, const bool *stop, size_t connections_max)
 {
-	*t = (struct transport){ .clock = clock, .rand = rand, .stop = stop, .pool = pool_open(stop, connections_max),
+	*t = (struct transport){ .clock = clock, .rand = rand, .stop = stop, .pool = http_pool_open(stop, connections_max),
 		                 .lock = PTHREAD_MUTEX_INITIALIZER };
 }
 
 void transport_done(struct transport *t)
 {
-	pool_close(t->pool);
+	http_pool_close(t->pool);
 	t->pool = NULL;
 	(void) pthread_mutex_destroy(&t->lock);
 }
@@ -50,8 +50,8 @@ enum rc transport_send(struct transport *t, const struct http_request *rq, struc
 {
 	struct http *http;
 	*out = (struct http_response){ 0 };
-	TRY(pool_take(t->pool, &http, err));
+	TRY(http_pool_take(t->pool, &http, err));
 	enum rc rc = http_send(http, rq, arena, out, err);
-	pool_give(t->pool, http);
+	http_pool_give(t->pool, http);
 	return rc;
 }

@@ -5,14 +5,14 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
-#include "gcp/pool.h"
+#include "gcp/http_pool.h"
 
 #include <pthread.h>
 
 struct transport {
 	struct clock *clock;
 	const bool *stop;
-	struct pool *pool;
+	struct http_pool *pool;
 	pthread_mutex_t lock; /* of rand */
 	struct rand_gen rand;
 };

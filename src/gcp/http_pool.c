@@ -1,4 +1,4 @@
-#include "gcp/pool.h"
+#include "gcp/http_pool.h"
 
 #include "base/mem.h"
 #include "base/thread.h"
@@ -8,7 +8,7 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define LOOK_MS 200 /* at the stop flag, while waiting */
 
-struct pool {
+struct http_pool {
 	const bool *stop;
 	size_t max;
 	pthread_mutex_t lock;
@@ -17,15 +17,15 @@ struct pool {
 	struct http **free; /* the last one was used last */
 };
 
-struct pool *pool_open(const bool *stop, size_t handles_max)
+struct http_pool *http_pool_open(const bool *stop, size_t handles_max)
 {
-	struct pool *p = mem_alloc(sizeof *p);
-	*p = (struct pool){ .stop = stop, .max = handles_max, .free = mem_alloc_array(handles_max, sizeof *p->free),
+	struct http_pool *p = mem_alloc(sizeof *p);
+	*p = (struct http_pool){ .stop = stop, .max = handles_max, .free = mem_alloc_array(handles_max, sizeof *p->free),
 		            .lock = PTHREAD_MUTEX_INITIALIZER, .given = PTHREAD_COND_INITIALIZER };
 	return p;
 }
 
-void pool_close(struct pool *p)
+void http_pool_close(struct http_pool *p)
 {
 	if (!p)
 		return;
@@ -38,12 +38,12 @@ void pool_close(struct pool *p)
 	mem_free(p);
 }
 
-static bool is_stopped(const struct pool *p)
+static bool is_stopped(const struct http_pool *p)
 {
 	return p->stop && __atomic_load_n(p->stop, __ATOMIC_RELAXED);
 }
 
-static enum rc take_locked(struct pool *p, struct http **out, struct err *err)
+static enum rc take_locked(struct http_pool *p, struct http **out, struct err *err)
 {
 	const struct http_options o = { .connect_timeout_ms = CONNECT_TIMEOUT_MS, .timeout_ms = GCP_TIMEOUT_MS,
 		                        .body_limit_bytes = GCP_ANSWER_BYTES_MAX, .user_agent = "sargam/" SARGAM_VERSION, .stop = p->stop };
@@ -61,7 +61,7 @@ static enum rc take_locked(struct pool *p, struct http **out, struct err *err)
 	return RC_OK;
 }
 
-enum rc pool_take(struct pool *p, struct http **out, struct err *err)
+enum rc http_pool_take(struct http_pool *p, struct http **out, struct err *err)
 {
 	pthread_mutex_lock(&p->lock);
 	enum rc rc = take_locked(p, out, err);
@@ -69,7 +69,7 @@ enum rc pool_take(struct pool *p, struct http **out, struct err *err)
 	return rc;
 }
 
-void pool_give(struct pool *p, struct http *http)
+void http_pool_give(struct http_pool *p, struct http *http)
 {
 	pthread_mutex_lock(&p->lock);
 	p->free[p->free_count++] = http;
