@@ -8,7 +8,8 @@
 # fuzz     clang     build/fuzz  libFuzzer's targets (`fuzzers`) under ASan and UBSan; only what they need is compiled
 #
 # Third-party files are in build/deps (script/bootstrap). Every .c below src/ is part of libsargam.a, src/main.c apart;
-# every .c below tests/ is part of sargam-test, fuzz/, bench/ and crash/ apart (those are programs of their own).
+# every .c below tests/ is part of sargam-test, fuzz/, bench/ and crash/ apart (those are programs of their own). What is in fakes/ is
+# also a program, fake-google, which its main.c makes of it.
 CFG ?= release
 MACHINE := $(shell uname -m)
 DEPS := build/deps
@@ -62,10 +63,11 @@ $(error CFG=$(CFG): known are release, asan, tsan, clang, fuzz)
 endif
 
 SRC := $(sort $(shell find src -name '*.c' 2>/dev/null))
-TEST_SRC := $(sort $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' -not -path 'tests/crash/*' 2>/dev/null))
+TEST_SRC := $(sort $(shell find tests -name '*.c' -not -path 'tests/fuzz/*' -not -path 'tests/bench/*' -not -path 'tests/crash/*' -not -path 'tests/fakes/main.c' 2>/dev/null))
 LIB_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out src/main.c,$(SRC))) $(B)/obj/gen/embed.o $(B)/obj/gen/embed_data.o
 MAIN_OBJ := $(B)/obj/src/main.o
 TEST_OBJ := $(TEST_SRC:%.c=$(B)/obj/%.o)
+FAKE_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/fakes/*.c)))
 # Rooms whose files stand on few others, and what tests share: the linker takes what a target reaches.
 ifeq ($(CFG),fuzz)
 SRC := $(sort $(wildcard $(addprefix src/,base/*.c io/*.c bus/*.c dag/cron.c source/csv*.c source/archive_md.c bronze/film.c bronze/reader*.c \
@@ -73,7 +75,7 @@ SRC := $(sort $(wildcard $(addprefix src/,base/*.c io/*.c bus/*.c dag/cron.c sou
 TEST_SRC := $(addprefix tests/,golden/page_check.c support/jwt.c support/wire.c)
 LIB_OBJ := $(SRC:%.c=$(B)/obj/%.o) $(TEST_SRC:%.c=$(B)/obj/%.o)
 endif
-OBJ := $(LIB_OBJ) $(MAIN_OBJ) $(TEST_OBJ)
+OBJ := $(sort $(LIB_OBJ) $(MAIN_OBJ) $(TEST_OBJ) $(FAKE_OBJ))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 ifeq ($(wildcard $(DEPS)/include/duckdb.h),)
@@ -84,13 +86,13 @@ endif
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 all: $(B)/sargam
-test-binary: $(B)/sargam-test
+test-binary: $(B)/sargam-test $(B)/fake-google
 bench-tools: $(B)/bench/load $(B)/bench/millions
 fuzzers: $(FUZZERS)
 crash-tools: $(B)/crash/recorder.so $(B)/crash/replay $(B)/crash/steps
 check: $(OBJ)
 clean:
-	rm -rf $(B)/obj $(B)/libsargam.a $(B)/sargam $(B)/sargam-test
+	rm -rf $(B)/obj $(B)/libsargam.a $(B)/sargam $(B)/sargam-test $(B)/fake-google
 
 $(B)/sargam: $(MAIN_OBJ) $(B)/libsargam.a
 	@echo "  link    $@"
@@ -99,6 +101,10 @@ $(B)/sargam: $(MAIN_OBJ) $(B)/libsargam.a
 $(B)/sargam-test: $(TEST_OBJ) $(B)/libsargam.a
 	@echo "  link    $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(B)/libsargam.a -lcmocka $(LDLIBS)
+
+$(B)/fake-google: $(FAKE_OBJ) $(B)/libsargam.a
+	@echo "  link    $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(FAKE_OBJ) $(B)/libsargam.a $(LDLIBS)
 
 # Of the release build only: the recorder is loaded into the program that ships.
 $(B)/crash/recorder.so: tests/crash/recorder.c tests/crash/record.h
