@@ -305,8 +305,6 @@ static enum rc try_once(struct call *c, bool *out_again, struct err *err)
 		c->out->was_lost = c->out->was_lost || r.sends > 1;
 		return take_answer(c, &r, out_again, err);
 	}
-	c->out->status = 0;
-	c->out->said = "no answer";
 	*out_again = rc == RC_RETRY;
 	if (rc == RC_RETRY)
 		return again(c, r.sends > 0, -1, why.msg, err);
@@ -328,6 +326,7 @@ enum rc gcp_call(struct gcp *g, const struct gcp_request *rq, struct arena *aren
 	enum rc rc = RC_OK;
 	while (more && rc == RC_OK) {
 		arena_rewind(arena, mark);
+		*out = (struct gcp_reply){ .said = "no answer", .was_lost = out->was_lost, .tries = out->tries };
 		rc = try_once(&c, &more, err);
 	}
 	return rc;
