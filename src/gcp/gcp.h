@@ -27,7 +27,7 @@ const char *gcp_api_name(enum gcp_api api); /* "Pub/Sub", "Cloud Storage", "BigQ
 struct gcp_options {
 	struct clock *clock;
 	struct rand_gen rand; /* of the jitter */
-	const bool *stop;     /* when it becomes true calls end soon (RC_RETRY); may be NULL */
+	const atomic_bool *stop;     /* when it becomes true calls end soon (RC_RETRY); may be NULL */
 	int64_t budget_ms;    /* no further try of a call begins later than this after its first; 0: GCP_BUDGET_MS */
 };
 #define GCP_BUDGET_MS 600000

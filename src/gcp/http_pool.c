@@ -9,7 +9,7 @@
 #define LOOK_MS 200 /* at the stop flag, while waiting */
 
 struct http_pool {
-	const bool *stop;
+	const atomic_bool *stop;
 	size_t max;
 	pthread_mutex_t lock;
 	pthread_cond_t given;
@@ -17,7 +17,7 @@ struct http_pool {
 	struct http **free; /* the last one was used last */
 };
 
-struct http_pool *http_pool_open(const bool *stop, size_t handles_max)
+struct http_pool *http_pool_open(const atomic_bool *stop, size_t handles_max)
 {
 	struct http_pool *p = mem_alloc(sizeof *p);
 	*p = (struct http_pool){ .stop = stop, .max = handles_max, .free = mem_alloc_array(handles_max, sizeof *p->free),
@@ -40,7 +40,7 @@ void http_pool_close(struct http_pool *p)
 
 static bool is_stopped(const struct http_pool *p)
 {
-	return p->stop && __atomic_load_n(p->stop, __ATOMIC_RELAXED);
+	return p->stop && *p->stop;
 }
 
 static enum rc take_locked(struct http_pool *p, struct http **out, struct err *err)

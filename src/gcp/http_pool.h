@@ -5,7 +5,7 @@
 #include "io/http.h"
 
 struct http_pool;
-struct http_pool *http_pool_open(const bool *stop, size_t handles_max);
+struct http_pool *http_pool_open(const atomic_bool *stop, size_t handles_max);
 void http_pool_close(struct http_pool *p); /* all must have been given back; takes NULL */
 /* The one used last that is free, else a new one, else waits for one.  RC_RETRY: stopped. */
 MUST_USE enum rc http_pool_take(struct http_pool *p, struct http **out, struct err *err);

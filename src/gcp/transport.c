@@ -1,6 +1,6 @@
 #include "gcp/transport.h"
 
-void transport_init(struct transport *t, struct clock *clock, struct rand_gen rand, const bool *stop, size_t connections_max)
+void transport_init(struct transport *t, struct clock *clock, struct rand_gen rand, const atomic_bool *stop, size_t connections_max)
 {
 	*t = (struct transport){ .clock = clock, .rand = rand, .stop = stop, .pool = http_pool_open(stop, connections_max),
 		                 .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -15,7 +15,7 @@ void transport_done(struct transport *t)
 
 bool transport_is_stopped(const struct transport *t)
 {
-	return t->stop && __atomic_load_n(t->stop, __ATOMIC_RELAXED);
+	return t->stop && *t->stop;
 }
 
 static int64_t ceiling_ms(const struct patience *p)

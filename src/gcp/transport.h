@@ -11,12 +11,12 @@
 
 struct transport {
 	struct clock *clock;
-	const bool *stop;
+	const atomic_bool *stop;
 	struct http_pool *pool;
 	pthread_mutex_t lock; /* of rand */
 	struct rand_gen rand;
 };
-void transport_init(struct transport *t, struct clock *clock, struct rand_gen rand, const bool *stop, size_t connections_max);
+void transport_init(struct transport *t, struct clock *clock, struct rand_gen rand, const atomic_bool *stop, size_t connections_max);
 void transport_done(struct transport *t);
 bool transport_is_stopped(const struct transport *t);
 
