@@ -145,6 +145,8 @@ int main(int argc, char **argv)
 		return test_time_probe();
 	if (argc == 2 && strcmp(argv[1], "--filter-match") == 0)
 		return test_filter_match();
+	if (argc == 3 && strcmp(argv[1], "--warehouse-tables") == 0)
+		return test_warehouse_tables(argv[2]);
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	for (int i = 1; i < argc; i++) {
