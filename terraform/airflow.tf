@@ -57,14 +57,14 @@ resource "google_composer_environment" "airflow" {
       image_version = var.airflow_image_version
 
       env_variables = {
-        SARGAM_PROJECT     = var.project
-        SARGAM_REGION      = var.region
-        SARGAM_EXTRACT_URL = local.extract_url
-        SARGAM_JOB         = "${var.name}-transform"
-        SARGAM_CODE        = google_storage_bucket.code.url
-        SARGAM_STAGING     = google_storage_bucket.staging[0].name
-        SARGAM_SPARK_AS    = google_service_account.spark[0].email
-        SARGAM_SPARK_NET   = google_compute_subnetwork.spark[0].id
+        PIPELINE_PROJECT     = var.project
+        PIPELINE_REGION      = var.region
+        PIPELINE_EXTRACT_URL = local.extract_url
+        PIPELINE_JOB         = "${var.name}-transform"
+        PIPELINE_CODE        = google_storage_bucket.code.url
+        PIPELINE_STAGING     = google_storage_bucket.staging[0].name
+        PIPELINE_SPARK_AS    = google_service_account.spark[0].email
+        PIPELINE_SPARK_NET   = google_compute_subnetwork.spark[0].id
       }
     }
 

@@ -75,6 +75,7 @@ resource "google_storage_bucket_iam_member" "spark_code" {
 
 # Dependencies and scratch of jobs: nothing that has to last.
 resource "google_storage_bucket" "staging" {
+  # checkov:skip=CKV_GCP_78:nothing in it has to last
   count = var.spark_enabled ? 1 : 0
 
   name                        = "${var.project}-${var.name}-staging"

