@@ -180,7 +180,7 @@ variable "ack_deadline_s" {
 }
 
 variable "delivery_attempts_max" {
-  description = "Then a message goes to the dead-letter topic. With the waits of the retry policy twenty attempts are about two and a half hours."
+  description = "Then a message goes to the dead-letter topic. With the waits of the retry policy twenty attempts take more than two hours."
   type        = number
   default     = 20
 
