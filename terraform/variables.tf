@@ -215,7 +215,7 @@ variable "transform_memory_gib" {
 variable "store_prefix" {
   description = "The folder of the bucket that holds raw/, bronze/, gold/ and the rest."
   type        = string
-  default     = "home"
+  default     = "charts"
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9_-]{0,62}$", var.store_prefix))
