@@ -333,7 +333,7 @@ variable "spark_subnet_range" {
   default     = "10.71.0.0/22"
 
   validation {
-    condition     = can(cidrhost(var.spark_subnet_range, 0)) && can(regex("/(1[6-9]|2[0-4])$", var.spark_subnet_range))
+    condition     = can(cidrhost(var.spark_subnet_range, 0)) && can(regex("^[0-9.]+/(1[6-9]|2[0-4])$", var.spark_subnet_range))
     error_message = "An IPv4 range from /16 to /24."
   }
 }

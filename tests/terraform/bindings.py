@@ -7,9 +7,9 @@ The bindings are generated from the provider's own schema (`terraform providers 
 and blocks; the provider itself is not needed.  OUT.json:
 
     {"google": {"version": "6.50.0", "provider": BODY, "resource": {"google_pubsub_topic": BODY, …}, "data": {…}}, "google-beta": {…}}
-    BODY = {"set": {NAME: [TYPE, REQUIRED]},                TYPE: string, number, boolean, stringList, stringMap, …, any
-            "block": {NAME: [BODY, REQUIRED, MANY]},        MANY: may stand more than once
-            "get": {NAME: BODY or null}}                    what can be read of it; null: a value without parts that we know
+    BODY = {"set": {NAME: [TYPE, REQUIRED]},                TYPE: string, number, boolean, stringList, stringSet, stringMap, …, any
+            "block": {NAME: [BODY, REQUIRED, MANY, NESTING]},  MANY: may stand more than once; NESTING: list, set, struct
+            "get": {NAME: TYPE or {NAME: …}}}               what can be read of it, of the resource itself only
 """
 import io
 import json
@@ -18,7 +18,7 @@ import sys
 import tarfile
 import zipfile
 
-ATTR = re.compile(r'^ +(\w+): \{\n +value: (.*),\n +isBlock: (true|false),\n +type: "\w+",\n +storageClassType: "(\w+)",', re.M)
+ATTR = re.compile(r'^ +(\w+): \{\n +value: (.*),\n +isBlock: (true|false),\n +type: "(\w+)",\n +storageClassType: "(\w+)",', re.M)
 INTERFACE = re.compile(r"^export interface (\w+)[^{]*\{\n(.*?)^\}", re.M | re.S)
 PROPERTY = re.compile(r"^    readonly (\w+)(\??): (.*?)(?:;|\{)$", re.M)
 CLASS = re.compile(r"^class (\w+) extends cdktf\.(\w+) \{\n(.*?)^\}", re.M | re.S)
@@ -37,7 +37,7 @@ class Module:
 
     def settable(self, text, interface):
         props, out = self.interfaces[interface], {"set": {}, "block": {}}
-        for name, value, is_block, kind in ATTR.findall(text):
+        for name, value, is_block, nesting, kind in ATTR.findall(text):
             prop = re.search(r"(?:struct\.|this\._)(\w+)", value)[1]
             # A name that means something in TypeScript already has got a tail there.
             required, declared = props[prop] if prop in props else props[prop + "Attribute"]
@@ -46,8 +46,9 @@ class Module:
                 if inner not in self.functions:
                     inner = kind
                 body = self.settable(self.functions[inner], inner)
-                out["block"][name] = [body, required, "[]" in declared]
+                out["block"][name] = [body, required, "[]" in declared, nesting]
             else:
+                kind = kind.replace("List", "Set") if nesting == "set" else kind
                 out["set"][name] = [kind if inner in ("string", "number", "boolean") else "any", required]
         return out
 
@@ -57,10 +58,11 @@ class Module:
         if class_name not in self.classes or class_name in seen:
             return None
         text, out = self.classes[class_name][3], {}
-        for name in re.findall(r"\.get\w+Attribute\('(\w+)'\)", text):
-            out[name] = None
+        for kind, name in re.findall(r"\.get(\w+)Attribute\('(\w+)'\)", text):
+            kind = kind[0].lower() + kind[1:]
+            out[name] = {"list": "stringList"}.get(kind, kind)
         for inner, name in re.findall(r'= new (?:\w+\.)?(\w+)\(this, "(\w+)"', text):
-            out[name] = self.readable(inner, (*seen, class_name))
+            out[name] = self.readable(inner, (*seen, class_name)) or "any"
         return out
 
 

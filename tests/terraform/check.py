@@ -92,7 +92,7 @@ class Check:
         for name, (_, required) in schema["set"].items():
             if required and name not in body:
                 self.say(block, "schema", f"{path}{name} is missing")
-        for name, (_, required, _) in schema["block"].items():
+        for name, (_, required, *_) in schema["block"].items():
             if required and name not in body and name not in made:
                 self.say(block, "schema", f"block {path}{name} is missing")
         for name in body.get("lifecycle", [{}])[0]:
@@ -101,7 +101,7 @@ class Check:
 
     def member(self, block, name, value, schema, path):
         if name in schema["block"]:
-            inner, _, many = schema["block"][name]
+            inner, _, many, _ = schema["block"][name]
             if not hcl.is_blocks(value):
                 self.say(block, "schema", f"{path}{name} is a block: write {name} {{ … }}")
                 return
@@ -128,7 +128,7 @@ class Check:
                 self.say(block, "type", f"{path}: want true or false")
             elif kind == "number" and constant is not None and (isinstance(constant, bool) or not re.fullmatch(r"-?\d+(\.\d+)?", str(constant))):
                 self.say(block, "type", f"{path}: want a number")
-        elif kind.endswith("List") and (isinstance(value, dict) or constant is not None):
+        elif kind.endswith(("List", "Set")) and (isinstance(value, dict) or constant is not None):
             self.say(block, "type", f"{path}: want a list")
         elif kind.endswith("Map") and (isinstance(value, list) or constant is not None):
             self.say(block, "type", f"{path}: want a map")
@@ -259,7 +259,7 @@ class Check:
         for part in rest:
             if part == "[]":
                 continue
-            if not readable:
+            if not isinstance(readable, dict):
                 return
             if part not in readable:
                 self.say(block, "reference", f"{name}: {ref}: {target.labels[0]} has no {part}{like(part, readable)}")
