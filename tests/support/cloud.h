@@ -19,7 +19,8 @@ struct cloud {
 	struct gcp *gcp;     /* NULL until cloud_connect() */
 	struct arena arena;  /* of all replies */
 	const char *dir;     /* of files; an empty home, too */
-	bool real_clock, stop;
+	bool real_clock;
+	atomic_bool stop;
 	int done;            /* requests of the API that were done; atomic */
 	struct gcp_reply reply; /* of the last call */
 	struct err err;

@@ -150,7 +150,7 @@ static void patience_ends_with_its_tries_its_time_and_the_stop(void **unused UNU
 {
 	struct clock_fake clock;
 	struct transport t;
-	bool stop = false;
+	atomic_bool stop = false;
 	int64_t wait_ms;
 	clock_fake_init(&clock, CLOUD_NOW_MS);
 	transport_init(&t, &clock.base, rand_new(1), &stop, 1);
