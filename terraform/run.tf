@@ -17,6 +17,8 @@ locals {
   service = merge(local.home, {
     SARGAM_SERVE_ADDRESS = "0.0.0.0"
   })
+  # Cloud Scheduler has the schedule.
+  serve = ["--log-format", "json", "serve", "--port", "8080", "--schedule", ""]
 
   extract_env = merge(local.service, {
     SARGAM_SOURCE              = "spotify"
@@ -100,7 +102,7 @@ resource "google_cloud_run_v2_service" "extract" {
 
     containers {
       image = var.image
-      args  = ["--log-format", "json", "serve", "--port", "8080"]
+      args  = local.serve
 
       ports {
         container_port = 8080
@@ -194,7 +196,7 @@ resource "google_cloud_run_v2_service" "consumer" {
 
     containers {
       image = var.image
-      args  = ["--log-format", "json", "serve", "--port", "8080"]
+      args  = local.serve
 
       ports {
         container_port = 8080
