@@ -100,8 +100,11 @@ resource "google_composer_environment" "airflow" {
       }
     }
 
+    # From inside the project's network, which the extractor's ingress asks for.
     node_config {
       service_account = google_service_account.airflow[0].email
+      network         = google_compute_network.spark[0].id
+      subnetwork      = google_compute_subnetwork.spark[0].id
     }
   }
 
