@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# timeout: 1800
 # Every resource, argument, block and reference against the providers' schemas, and this project's policies (check.py, policy.py); each rule
 # is seen to find what it is there for (mutations.py).
 # shellcheck source-path=SCRIPTDIR

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# timeout: 1800
 # checkov's rules for Google Cloud, with everything switched on; terraform/.checkov.yaml says which are left out and why. It ends with 0 when
 # it cannot read a file, so that is asked for.
 # shellcheck source-path=SCRIPTDIR

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# timeout: 1800
 # terraform validates, plans, applies and destroys the folder against a provider with the real ones' schema and nothing behind it
 # (tests/terraform/provider); what it plans is looked at (planned.py).
 # shellcheck source-path=SCRIPTDIR

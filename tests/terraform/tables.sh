@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# timeout: 1800
 # terraform/schemas is what the program's own table of the warehouse says, and the README's table of variables what variables.tf says.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
