@@ -141,6 +141,20 @@ char *arena_strdup(struct arena *a, struct slice s)
 	return copy;
 }
 
+struct slice arena_join(struct arena *a, const struct slice *part, size_t count)
+{
+	size_t len = 0;
+	for (size_t i = 0; i < count; i++)
+		len += part[i].len;
+	char *text = arena_alloc(a, len + 1), *to = text;
+	for (size_t i = 0; i < count; i++) {
+		if (part[i].len)
+			memcpy(to, part[i].ptr, part[i].len);
+		to += part[i].len;
+	}
+	return (struct slice){ text, len };
+}
+
 struct slice arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap, again;

@@ -39,6 +39,9 @@ void *arena_alloc_array(struct arena *a, size_t count, size_t size);
 /* Copies are terminated, so `.ptr` is a C string too (NULL stays NULL). */
 struct slice arena_copy(struct arena *a, struct slice s);
 char *arena_strdup(struct arena *a, struct slice s);
+/* One after the other; unlike arena_printf() it leaves nothing of them on the stack. */
+struct slice arena_join(struct arena *a, const struct slice *part, size_t count);
+#define ARENA_JOIN(a, ...) arena_join((a), (const struct slice[]){ __VA_ARGS__ }, COUNT_OF(((const struct slice[]){ __VA_ARGS__ })))
 PRINTF(2, 3) struct slice arena_printf(struct arena *a, const char *fmt, ...);
 
 #endif

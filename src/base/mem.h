@@ -14,6 +14,13 @@ void *mem_realloc(void *ptr, size_t size);
 char *mem_strdup(const char *s);
 void mem_free(void *ptr);
 
+/* For a library through whose hands secrets go: malloc and its kin (NULL when there is no memory), but what is given back is wiped. */
+void *mem_wiping_malloc(size_t size);
+void *mem_wiping_calloc(size_t count, size_t size);
+void *mem_wiping_realloc(void *ptr, size_t size);
+char *mem_wiping_strdup(const char *s);
+void mem_wiping_free(void *ptr);
+
 /* For CLEANUP on a heap pointer of any type. */
 static inline void mem_freep(void *pp)
 {

@@ -49,7 +49,7 @@ static struct bearer *bearer_new(struct slice token)
 {
 	struct bearer *bearer = mem_alloc(sizeof *bearer);
 	bearer->arena = arena_new_secret(2 * TOKEN_BYTES_MAX);
-	bearer->header = arena_printf(&bearer->arena, "Bearer %.*s", SLICE_FMT(token));
+	bearer->header = ARENA_JOIN(&bearer->arena, SLICE("Bearer "), token);
 	atomic_init(&bearer->refs, 1);
 	return bearer;
 }

@@ -73,8 +73,8 @@ enum rc credential_fetch_external(const struct credential *c, struct transport *
 	struct google_answer answer;
 	TRY(get_subject(c, t, arena, &subject, err));
 	if (c->client_id) {
-		struct slice basic = base64_encode(arena_printf(arena, "%s:%s", c->client_id, c->client_secret ? c->client_secret : ""), arena);
-		header[headers++] = (struct http_header){ SLICE("Authorization"), arena_printf(arena, "Basic %.*s", SLICE_FMT(basic)) };
+		struct slice basic = base64_encode(ARENA_JOIN(arena, slice_of(c->client_id), SLICE(":"), slice_of(c->client_secret)), arena);
+		header[headers++] = (struct http_header){ SLICE("Authorization"), ARENA_JOIN(arena, SLICE("Basic "), basic) };
 	}
 	struct slice what = arena_printf(arena, "%s: the token exchange %s", c->identity, c->token_url);
 	const struct exchange x = { .what = what.ptr, .method = "POST", .url = c->token_url, .header = header, .header_count = headers,

@@ -30,9 +30,9 @@ static struct slice assertion(const struct credential *c, int64_t now_s, struct 
 	json_set(claims, "iat", json_new_integer(now_s));
 	json_set(claims, "exp", json_new_integer(now_s + LIFE_S));
 	struct slice first = part(head, arena), second = part(claims, arena);
-	struct slice text = arena_printf(arena, "%.*s.%.*s", SLICE_FMT(first), SLICE_FMT(second));
+	struct slice text = ARENA_JOIN(arena, first, SLICE("."), second);
 	struct slice signature = base64url_encode(rsa_secret_sign(c->key, text, arena), arena);
-	return arena_printf(arena, "%.*s.%.*s", SLICE_FMT(text), SLICE_FMT(signature));
+	return ARENA_JOIN(arena, text, SLICE("."), signature);
 }
 
 static const char *hint(const struct credential *c, const struct google_answer *answer)
@@ -95,8 +95,8 @@ enum rc credential_fetch_user(struct credential *c, struct transport *t, struct 
 		exchange_form(&form, "client_id", slice_of(c->client_id), arena);
 		exchange_form(&form, "client_secret", slice_of(c->client_secret), arena);
 	} else {
-		struct slice basic = base64_encode(arena_printf(arena, "%s:%s", c->client_id, c->client_secret), arena);
-		header[headers++] = (struct http_header){ SLICE("Authorization"), arena_printf(arena, "Basic %.*s", SLICE_FMT(basic)) };
+		struct slice basic = base64_encode(ARENA_JOIN(arena, slice_of(c->client_id), SLICE(":"), slice_of(c->client_secret)), arena);
+		header[headers++] = (struct http_header){ SLICE("Authorization"), ARENA_JOIN(arena, SLICE("Basic "), basic) };
 	}
 	TRY(ask(c, t, header, headers, form, arena, &answer, err));
 	keep_renewed(c, json_get_string(answer, "refresh_token"));

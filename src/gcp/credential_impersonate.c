@@ -29,7 +29,7 @@ enum rc credential_impersonate(const struct credential *c, struct slice source, 
 	int64_t expires_s;
 	const struct http_header header[] = {
 		{ SLICE("Content-Type"), SLICE("application/json") },
-		{ SLICE("Authorization"), arena_printf(arena, "Bearer %.*s", SLICE_FMT(source)) },
+		{ SLICE("Authorization"), ARENA_JOIN(arena, SLICE("Bearer "), source) },
 	};
 	struct slice what = arena_printf(arena, "%s: impersonation by %s", c->identity, c->impersonation_url);
 	const struct exchange x = { .what = what.ptr, .method = "POST", .url = c->impersonation_url, .header = header,

@@ -47,7 +47,7 @@ int64_t exchange_life_s(const struct json *answer)
 void exchange_form(struct slice *inout_form, const char *name, struct slice value, struct arena *arena)
 {
 	struct slice escaped = http_escape(value, arena);
-	*inout_form = arena_printf(arena, "%.*s%s%s=%.*s", SLICE_FMT(*inout_form), inout_form->len ? "&" : "", name, SLICE_FMT(escaped));
+	*inout_form = ARENA_JOIN(arena, *inout_form, inout_form->len ? SLICE("&") : SLICE(""), slice_of(name), SLICE("="), escaped);
 }
 
 /* Not only on Google's machines does something answer at that address. */

@@ -20,7 +20,8 @@ struct http {
 
 static void global_init(void)
 {
-	CURLcode rc = curl_global_init(CURL_GLOBAL_DEFAULT);
+	CURLcode rc = curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_wiping_malloc, mem_wiping_free, mem_wiping_realloc, mem_wiping_strdup,
+	                                   mem_wiping_calloc); /* headers and forms with tokens go through its buffers */
 	assert(rc == CURLE_OK); /* out of memory */
 }
 

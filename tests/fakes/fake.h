@@ -108,6 +108,7 @@ bool tokens_secret(struct tokens *t, size_t i, struct arena *arena, struct slice
 
 /* --- credentials (fake_credentials.c): the text of a file that leads here; SLICE_NULL: no such type */
 
+extern const char *const fake_credential_types[]; /* the last is NULL */
 struct slice fake_credentials(struct fake *f, const char *type, struct arena *arena);
 /* The key the service account signs with; a new one is made when none was set.  Takes over `key`. */
 void fake_set_key(struct fake *f, struct rsa_secret *key);

@@ -1,6 +1,11 @@
 /* Files of credentials whose addresses lead to a fake: what gcloud and the console would have written. */
 #include "fakes/fake.h"
 
+const char *const fake_credential_types[] = {
+	"service_account", "authorized_user", "external_account", "external_account_json", "external_account_impersonating",
+	"external_account_authorized_user", "impersonated_service_account", "impersonated_by_user", NULL,
+};
+
 static void add(struct json *object, const char *name, const char *value)
 {
 	json_set(object, name, json_new_string(slice_of(value)));

@@ -107,6 +107,61 @@ static void reset_keeps_no_more_than_a_block(void **state UNUSED)
 	assert_int_equal(again[99], 0);
 }
 
+static void an_arena_goes_back_to_a_mark(void **state UNUSED)
+{
+	for (int secret = 0; secret < 2; secret++) {
+		CLEANUP(arena_done) struct arena a = secret ? arena_new_secret(4 << 20) : arena_new(4 << 20);
+		struct arena_mark empty = arena_mark(&a);
+		(void) arena_alloc(&a, 100);
+		arena_rewind(&a, empty);
+		assert_int_equal(a.used, 0);
+		char *kept = arena_strdup(&a, SLICE("kept"));
+		struct arena_mark mark = arena_mark(&a);
+		for (int round = 0; round < 3; round++) {
+			char *small = arena_alloc(&a, 1000), *large = arena_alloc(&a, 1 << 20);
+			for (size_t i = 0; i < 1000; i++)
+				assert_int_equal(small[i], 0);
+			memset(small, 0xa5, 1000);
+			memset(large, 0xa5, 1 << 20);
+			arena_rewind(&a, mark);
+			assert_int_equal(a.used, 16);
+			assert_string_equal(kept, "kept");
+		}
+	}
+}
+
+/* The flags of the mapping that holds `p`, as /proc/self/smaps says them. */
+static void mapping_flags(const void *p, char *out, size_t size)
+{
+	char line[512];
+	bool here = false;
+	FILE *f = fopen("/proc/self/smaps", "re");
+	assert_non_null(f);
+	*out = '\0';
+	while (fgets(line, sizeof line, f)) {
+		unsigned long from, to;
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = (uintptr_t) p >= from && (uintptr_t) p < to;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			(void) snprintf(out, size, "%s", line);
+	}
+	(void) fclose(f);
+}
+
+static void secrets_are_left_out_of_core_files(void **state UNUSED)
+{
+	char flags[256];
+	CLEANUP(arena_done) struct arena plain = arena_new(1 << 20);
+	CLEANUP(arena_done) struct arena secret = arena_new_secret(4 << 20);
+	mapping_flags(arena_strdup(&plain, SLICE("plain")), flags, sizeof flags);
+	assert_non_null(strstr(flags, " rd "));
+	assert_null(strstr(flags, " dd "));
+	mapping_flags(arena_strdup(&secret, SLICE("secret")), flags, sizeof flags);
+	assert_non_null(strstr(flags, " dd "));
+	mapping_flags(arena_alloc(&secret, 1 << 20), flags, sizeof flags); /* of a block of its own */
+	assert_non_null(strstr(flags, " dd "));
+}
+
 static void buf_grows_to_its_limit_and_no_further(void **state UNUSED)
 {
 	CLEANUP(buf_done) struct buf b = buf_new(10);
@@ -158,6 +213,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(our_own_mistakes_abort),
 	cmocka_unit_test(arena_copies_are_terminated),
 	cmocka_unit_test(reset_keeps_no_more_than_a_block),
+	cmocka_unit_test(an_arena_goes_back_to_a_mark),
+	cmocka_unit_test(secrets_are_left_out_of_core_files),
 	cmocka_unit_test(buf_grows_to_its_limit_and_no_further),
 	cmocka_unit_test(buf_holds_any_byte),
 };

@@ -414,6 +414,60 @@ static void an_answer_that_nobody_reads_may_be_of_any_length(void **unused UNUSE
 	assert_int_equal(r.body.len, 0);
 }
 
+/* A kept connection that breaks: the library sends again by itself, unless it must not. */
+static void how_often_a_request_went_on_its_way_is_told(void **unused UNUSED)
+{
+	WITH_BOTH(f);
+	struct http_response r;
+	struct err err = { 0 };
+	assert_int_equal(get(f, "/", &r, &err), RC_OK);
+	assert_int_equal(r.sends, 1);
+	assert_int_equal(get(f, "/reset", &r, &err), RC_RETRY);
+	assert_int_equal(r.sends, 2);
+	assert_int_equal(f->requests, 3);
+	assert_int_equal(get(f, "/", &r, &err), RC_OK);
+	(void) snprintf(f->url, sizeof f->url, "http://127.0.0.1:%d/reset", server_port(f->server));
+	const struct http_request once = { .method = "POST", .url = f->url, .body = SLICE("x"), .once = true };
+	assert_int_equal(http_send(f->http, &once, &f->arena, &r, &err), RC_RETRY);
+	assert_int_equal(r.sends, 1);
+	assert_int_equal(f->requests, 5);
+	assert_non_null(strstr(err.msg, "closed before an answer came"));
+	const struct http_request nobody = { .method = "GET", .url = "http://127.0.0.1:1/" };
+	assert_int_equal(http_send(f->http, &nobody, &f->arena, &r, &err), RC_RETRY);
+	assert_int_equal(r.sends, 0);
+}
+
+static void dates_of_headers_are_read(void **unused UNUSED)
+{
+	static const struct {
+		const char *text;
+		int64_t unix_s; /* -1: none */
+	} table[] = {
+		{ "Wed, 21 Oct 2026 07:28:00 GMT", 1792567680 }, { "Wednesday, 21-Oct-26 07:28:00 GMT", 1792567680 },
+		{ "Wed Oct 21 07:28:00 2026", 1792567680 },      { "soon", -1 }, { "", -1 },
+	};
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		int64_t got = 0;
+		bool is_date = http_parse_date(slice_of(table[i].text), &got);
+		if (is_date != (table[i].unix_s >= 0) || (is_date && got != table[i].unix_s))
+			fail_msg("'%s' is %lld", table[i].text, (long long) got);
+	}
+}
+
+static void this_machine_is_told_from_others(void **unused UNUSED)
+{
+	static const char *const here[] = { "http://127.0.0.1", "http://127.0.0.1:80/x", "http://localhost/", "https://LOCALHOST:1", "http://[::1]:8085/v1",
+		                            "http://localhost?x" };
+	static const char *const elsewhere[] = { "http://127.0.0.1.example", "http://localhost.example/", "http://localhost:1@example/", "http://localhost@example",
+		                                 "http://example/localhost", "http://127.0.0.10:1.example", "" };
+	for (size_t i = 0; i < COUNT_OF(here); i++)
+		if (!http_is_loopback(slice_of(here[i])))
+			fail_msg("%s is elsewhere", here[i]);
+	for (size_t i = 0; i < COUNT_OF(elsewhere); i++)
+		if (http_is_loopback(slice_of(elsewhere[i])))
+			fail_msg("%s is here", elsewhere[i]);
+}
+
 static void texts_are_escaped_and_back(void **unused UNUSED)
 {
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 16);
@@ -442,6 +496,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_stop_ends_it),
 	cmocka_unit_test(a_request_may_have_a_time_limit_of_its_own),
 	cmocka_unit_test(an_answer_that_nobody_reads_may_be_of_any_length),
+	cmocka_unit_test(how_often_a_request_went_on_its_way_is_told),
+	cmocka_unit_test(dates_of_headers_are_read),
+	cmocka_unit_test(this_machine_is_told_from_others),
 	cmocka_unit_test(texts_are_escaped_and_back),
 };
 TEST_SUITE(http, tests)
