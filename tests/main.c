@@ -147,6 +147,8 @@ int main(int argc, char **argv)
 		return test_filter_match();
 	if (argc == 3 && strcmp(argv[1], "--warehouse-tables") == 0)
 		return test_warehouse_tables(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--gcp-call") == 0)
+		return test_gcp_call(argv[2]);
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	for (int i = 1; i < argc; i++) {

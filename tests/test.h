@@ -60,6 +60,8 @@ int test_time_probe(void);
 
 /* tests/tools/filter_match.c: `sargam-test --filter-match` answers standard input, the process's exit status. */
 int test_filter_match(void);
+/* tests/tools/gcp_call.c: `sargam-test --gcp-call PATH`, the process's exit status. */
+int test_gcp_call(const char *path);
 
 /* tests/tools/warehouse_tables.c: `sargam-test --warehouse-tables DIR` writes terraform/schemas, the process's exit status. */
 int test_warehouse_tables(const char *dir);

@@ -15,6 +15,7 @@
 #include "gcp/transport.h"
 
 #define CREDENTIAL_SCOPE "https://www.googleapis.com/auth/cloud-platform"
+#define CREDENTIAL_SCOPE_IAM "https://www.googleapis.com/auth/iam"
 #define CREDENTIAL_LOGIN "`gcloud auth application-default login`"
 #define CREDENTIAL_FILE_BYTES_MAX ((size_t) 256 << 10)
 #define CREDENTIAL_HEADERS_MAX 32
@@ -44,6 +45,7 @@ struct credential {
 	const char *project, *quota_project;
 	const char *token_url, *client_id, *client_secret, *refresh_token;
 	const char *email, *key_id; /* of a service account */
+	const char *scope;            /* it asks for: less when it is the source of another */
 	struct rsa_secret *key;
 	const char *audience, *subject_type, *user_project; /* of an external account */
 	struct credential_subject subject;

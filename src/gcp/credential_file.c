@@ -284,7 +284,8 @@ static enum rc read_universe(const struct reading *r)
 static enum rc parse(const char *path, const struct json *root, bool may_impersonate, struct credential **out, struct err *err)
 {
 	CLEANUP(credential_closep) struct credential *c = mem_alloc(sizeof *c);
-	*c = (struct credential){ .arena = arena_new_secret(16 * CREDENTIAL_FILE_BYTES_MAX), .renewed = arena_new_secret(2 * SECRET_BYTES_MAX) };
+	*c = (struct credential){ .arena = arena_new_secret(16 * CREDENTIAL_FILE_BYTES_MAX), .renewed = arena_new_secret(2 * SECRET_BYTES_MAX),
+		                  .scope = may_impersonate ? CREDENTIAL_SCOPE : CREDENTIAL_SCOPE_IAM };
 	struct reading r = { path, root, c, err };
 	c->file = arena_copy(&c->arena, slice_of(path)).ptr;
 	TRY(read_universe(&r));

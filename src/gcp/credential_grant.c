@@ -25,7 +25,7 @@ static struct slice assertion(const struct credential *c, int64_t now_s, struct 
 	if (c->key_id)
 		json_set(head, "kid", json_new_string(slice_of(c->key_id)));
 	json_set(claims, "iss", json_new_string(slice_of(c->email)));
-	json_set(claims, "scope", json_new_string(SLICE(CREDENTIAL_SCOPE)));
+	json_set(claims, "scope", json_new_string(slice_of(c->scope)));
 	json_set(claims, "aud", json_new_string(slice_of(c->token_url)));
 	json_set(claims, "iat", json_new_integer(now_s));
 	json_set(claims, "exp", json_new_integer(now_s + LIFE_S));

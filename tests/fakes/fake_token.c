@@ -412,7 +412,7 @@ static void subject(struct fake_call *call)
 	else if (format && strcmp(format, "json") == 0)
 		call->reply->body = SLICE("{\"value\":\"" FAKE_SUBJECT_TOKEN "\"}");
 	else
-		call->reply->body = SLICE(FAKE_SUBJECT_TOKEN "\n");
+		call->reply->body = SLICE(FAKE_SUBJECT_TOKEN);
 }
 
 /* --- IAM credentials ------------------------------------------------------------------------------------------ */
