@@ -125,7 +125,7 @@ static struct child *start_fake(const char *dir, struct arena *arena)
 	struct child *child;
 	struct err err = { 0 };
 	char port[32];
-	size_t len;
+	size_t len = 0;
 	if (child_start(&o, &child, &err) != RC_OK || child_read(child, port, sizeof port - 1, &len, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	struct slice url = arena_printf(arena, "http://127.0.0.1:%.*s", (int) slice_trim((struct slice){ port, len }).len, port);
@@ -161,7 +161,7 @@ static void no_secret_is_left_where_a_core_file_would_have_it(void **unused UNUS
 		                             "impersonated_by_user" };
 	CLEANUP(arena_done) struct arena arena = arena_new(1 << 20);
 	const char *dir = test_tmpdir();
-	CLEANUP(child_closep) struct child *fake = start_fake(dir, &arena);
+	CLEANUP(child_closep) UNUSED struct child *fake = start_fake(dir, &arena);
 	for (size_t i = 0; i < COUNT_OF(types); i++)
 		work_with(arena_printf(&arena, "%s/%s.json", dir, types[i]).ptr);
 	for (size_t n = 0; n < COUNT_OF(needles); n++) /* and when it has ended */
