@@ -148,8 +148,8 @@ publish() { # FILE with the request
 	: >"$log"
 	"$SARGAM" --home "$home" serve --bus-only --port 0 >"$log" 2>&1 </dev/null &
 	pid=$!
-	for ((i = 0; i < 400; i++)); do grep -q "^sargam serves" "$log" && break; sleep 0.05; done
-	curl -sf -o "$out" -X POST -H 'Content-Type: application/json' "$(sed -n 's/.* at //p' "$log")/v1/projects/sargam/topics/Spotify-etl:publish" -d @"$1"
+	await_serve
+	curl -sf -o "$out" -X POST -H 'Content-Type: application/json' "$served_at/v1/projects/sargam/topics/Spotify-etl:publish" -d @"$1"
 	kill -TERM "$pid" && wait "$pid"
 	pid=''
 }

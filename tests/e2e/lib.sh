@@ -25,6 +25,17 @@ sargam() {
 	"$SARGAM" --home "$home" "$@" >"$out" 2>"$err" </dev/null || status=$?
 }
 
+# Waits until the daemon whose lines go into the file $log listens; its address goes into $served_at.
+await_serve() {
+	: "${log:?}"
+	for ((i = 0; i < 1200; i++)); do
+		grep -q '^sargam serves' "$log" && break
+		sleep 0.05
+	done
+	# shellcheck disable=SC2034 # for the script that asked
+	served_at=$(sed -n 's/^sargam serves.* at //p' "$log")
+}
+
 # On a terminal of so many columns: both streams land in $out, as people see them.
 on_terminal() { # on_terminal COLUMNS ARGUMENT...
 	local line

@@ -10,11 +10,8 @@ serve() { # serve [OPTION]...
 	: >"$log"
 	"$SARGAM" --home "$home" --log-format json serve --bus-only --port 0 "$@" >"$log" 2>"$log.err" </dev/null &
 	pid=$!
-	for ((i = 0; i < 400; i++)); do
-		grep -q '^sargam serves' "$log" && break
-		sleep 0.05
-	done
-	url=$(sed -n 's/.* at //p' "$log")
+	await_serve
+	url=$served_at
 }
 stop() {
 	status=0

@@ -17,11 +17,8 @@ serve() {
 	: >"$log"
 	"$SARGAM" --home "$home" serve --port 0 >"$log" 2>&1 </dev/null &
 	pid=$!
-	for ((i = 0; i < 400; i++)); do
-		grep -q '^sargam serves' "$log" && break
-		sleep 0.05
-	done
-	base=$(sed -n 's/.* at \(http.*\)/\1/p' "$log")
+	await_serve
+	base=$served_at
 	url=$base/v1/projects/sargam
 }
 start_endpoint() {

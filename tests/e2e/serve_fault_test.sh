@@ -23,11 +23,8 @@ serve() {
 	: >"$log"
 	"$SARGAM" --home "$home" serve --bus-only --port 0 >"$log" 2>&1 </dev/null &
 	pid=$!
-	for ((i = 0; i < 400; i++)); do
-		grep -q '^sargam serves' "$log" && break
-		sleep 0.05
-	done
-	port=$(sed -n 's/.*:\([0-9]*\)$/\1/p' "$log")
+	await_serve
+	port=${served_at##*:}
 }
 client() { # COMMAND ARGUMENT...: what it says goes into $out and $err
 	python3 "$here/serve_fault.py" "$port" "$@" >"$out" 2>"$err"

@@ -16,11 +16,8 @@ serve() {
 	: >"$log"
 	"$SARGAM" --home "$home" serve --bus-only --port 0 >"$log" 2>&1 </dev/null &
 	pid=$!
-	for ((i = 0; i < 400; i++)); do
-		grep -q '^sargam serves' "$log" && break
-		sleep 0.05
-	done
-	url=$(sed -n 's/.* at //p' "$log")/v1/projects/sargam
+	await_serve
+	url=$served_at/v1/projects/sargam
 }
 ask() { # METHOD PATH [JSON]: the answer goes into $out
 	curl -s -o "$out" -w '%{http_code}' -X "$1" -H 'Content-Type: application/json' "$url/$2" ${3:+-d "$3"} >"$TEST_TMP/status"

@@ -18,11 +18,8 @@ launch() { # OPTION...: a daemon, its lines in $log, its process in $pid
 	: >"$log"
 	"$SARGAM" --home "$home" serve --port 0 "$@" >"$log" 2>&1 </dev/null &
 	pid=$!
-	for ((i = 0; i < 600; i++)); do
-		grep -q '^sargam serves' "$log" && break
-		sleep 0.05
-	done
-	url=$(sed -n 's/^sargam serves.* at //p' "$log")
+	await_serve
+	url=$served_at
 }
 stop() { # SIGNAL: its exit status goes into $status, how long it took into $took
 	local from=$SECONDS

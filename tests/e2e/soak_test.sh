@@ -16,11 +16,8 @@ launch() {
 	: >"$log" # not left to the one that starts: what the last one said is not to be taken for it
 	"$SARGAM" --home "$home" serve --port 0 >"$log" 2>>"$log.err" </dev/null &
 	pid=$!
-	for ((i = 0; i < 1200; i++)); do
-		grep -q '^sargam serves' "$log" && break
-		sleep 0.05
-	done
-	sed -n 's/^sargam serves.* at //p' "$log" >"$url_file.new" && mv "$url_file.new" "$url_file"
+	await_serve
+	echo "$served_at" >"$url_file.new" && mv "$url_file.new" "$url_file"
 }
 stop() { # SIGNAL
 	local from=$SECONDS

@@ -11,11 +11,8 @@ export TSAN_OPTIONS="log_path=$TEST_TMP/report suppressions=$supp"
 
 "$root/build/tsan/sargam" --home "$home" serve --port 0 >"$log" 2>&1 </dev/null &
 pid=$!
-for ((i = 0; i < 400; i++)); do
-	grep -q '^sargam serves' "$log" && break
-	sleep 0.05
-done
-base=$(sed -n 's/.* at \(http.*\)/\1/p' "$log")
+await_serve
+base=$served_at
 port=${base##*:}
 put() { curl -sf -o "$out" -X PUT -H 'Content-Type: application/json' -d "$2" "$base/v1/projects/sargam/$1"; }
 made() { put topics/load '{}' && put subscriptions/load '{"topic":"projects/sargam/topics/load","ackDeadlineSeconds":600}'; }
