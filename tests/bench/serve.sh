@@ -20,7 +20,10 @@ put() {
 row() { # TITLE ARGUMENT...
 	local title=$1 before each p50 p99
 	before=$(cpu)
-	read -r each p50 p99 < <("$load" "$port" "${@:2}")
+	if ! read -r each p50 p99 < <(timeout "$((seconds + 60))" "$load" "$port" "${@:2}"); then
+		printf '| %s | %s | none: no end within a minute | | | | |\n' "$what" "$title"
+		return
+	fi
 	line "$title" "$each" "$p50" "$p99" "$(spent "$before")"
 }
 line() { # TITLE EACH P50 P99 CPU: with how many times what one writer's fdatasync gives, where messages become durable
@@ -28,13 +31,16 @@ line() { # TITLE EACH P50 P99 CPU: with how many times what one writer's fdatasy
 		ratio = title ~ /^(publish|append)/ ? sprintf("%.2f", each / disk) : ""
 		printf "| %s | %s | %d | %s | %s | %s | %s |\n", what, title, each, ratio, p50, p99, cpu }'
 }
-empty() { # a new subscription: the emulator takes many minutes to hand out what the rows of large batches leave
-	curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port/v1/projects/sargam/subscriptions/load" || true
+empty() { # a new topic and subscription: the emulator takes many minutes to hand out what the rows of large batches leave
+	local name
+	for name in subscriptions topics; do
+		curl -sf -o /dev/null -X DELETE "http://127.0.0.1:$port/v1/projects/sargam/$name/load" || true
+	done
+	put topics/load '{}'
 	put subscriptions/load '{"topic":"projects/sargam/topics/load","ackDeadlineSeconds":600}'
 }
 serve_rows() { # what both services are asked
 	local batch clients
-	put topics/load '{}'
 	empty
 	for batch in 1 100 1000; do
 		for clients in 1 8 64; do
