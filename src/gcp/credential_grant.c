@@ -1,38 +1,24 @@
 /* Grants of the token endpoint: a signed assertion (RFC 7523), a refresh token (RFC 6749). */
 #include "base/base64.h"
+#include "base/jwt.h"
 #include "gcp/credential.h"
 #include "gcp/exchange.h"
 
 #define LIFE_S 3600
-#define CLAIMS_BYTES_MAX ((size_t) 16 << 10)
 
 static const struct http_header form_type = { { "Content-Type", 12 }, { "application/x-www-form-urlencoded", 33 } };
 
-static struct slice part(struct json *owned, struct arena *arena)
-{
-	CLEANUP(json_freep) struct json *root = owned;
-	CLEANUP(buf_done) struct buf text = buf_new(CLAIMS_BYTES_MAX);
-	json_write(root, JSON_COMPACT, &text);
-	assert(!text.over); /* the fields of a file are bounded */
-	return base64url_encode(buf_slice(&text), arena);
-}
-
 static struct slice assertion(const struct credential *c, int64_t now_s, struct arena *arena)
 {
-	struct json *head = json_new_object(), *claims = json_new_object();
-	json_set(head, "alg", json_new_string(SLICE("RS256")));
-	json_set(head, "typ", json_new_string(SLICE("JWT")));
-	if (c->key_id)
-		json_set(head, "kid", json_new_string(slice_of(c->key_id)));
+	struct json *claims = json_new_object();
 	json_set(claims, "iss", json_new_string(slice_of(c->email)));
 	json_set(claims, "scope", json_new_string(slice_of(c->scope)));
 	json_set(claims, "aud", json_new_string(slice_of(c->token_url)));
 	json_set(claims, "iat", json_new_integer(now_s));
 	json_set(claims, "exp", json_new_integer(now_s + LIFE_S));
-	struct slice first = part(head, arena), second = part(claims, arena);
-	struct slice text = ARENA_JOIN(arena, first, SLICE("."), second);
-	struct slice signature = base64url_encode(rsa_secret_sign(c->key, text, arena), arena);
-	return ARENA_JOIN(arena, text, SLICE("."), signature);
+	struct slice signed_claims = jwt_make(c->key, c->key_id, claims, arena);
+	assert(signed_claims.ptr); /* the fields of a file are bounded */
+	return signed_claims;
 }
 
 static const char *hint(const struct credential *c, const struct google_answer *answer)

@@ -3,7 +3,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/json.h"
+#include "base/jwt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -134,24 +134,7 @@ static enum rc need_key(struct push_tokens *t, struct err *err)
 
 /* --- a token ------------------------------------------------------------------------------------------------- */
 
-static struct slice part(struct json *root, struct arena *arena)
-{
-	CLEANUP(json_freep) struct json *owned = root;
-	CLEANUP(buf_done) struct buf text = buf_new(ARENA_BYTES / 8);
-	json_write(owned, JSON_COMPACT, &text);
-	return text.over ? SLICE_NULL : base64url_encode(buf_slice(&text), arena);
-}
-
-static struct slice head(const struct push_tokens *t, struct arena *arena)
-{
-	struct json *root = json_new_object();
-	json_set(root, "alg", json_new_string(SLICE("RS256")));
-	json_set(root, "kid", json_new_string(slice_of(t->kid)));
-	json_set(root, "typ", json_new_string(SLICE("JWT")));
-	return part(root, arena);
-}
-
-static struct slice claims(const struct push_tokens *t, const char *email, const char *audience, int64_t now_s, struct arena *arena)
+static struct json *claims(const struct push_tokens *t, const char *email, const char *audience, int64_t now_s)
 {
 	struct json *root = json_new_object();
 	json_set(root, "aud", json_new_string(slice_of(audience)));
@@ -162,19 +145,7 @@ static struct slice claims(const struct push_tokens *t, const char *email, const
 	json_set(root, "iat", json_new_integer(now_s));
 	json_set(root, "iss", json_new_string(slice_of(t->issuer)));
 	json_set(root, "sub", json_new_string(slice_of(email)));
-	return part(root, arena);
-}
-
-static enum rc sign(const struct push_tokens *t, const char *email, const char *audience, int64_t now_s, struct arena *arena,
-                    struct slice *out, struct err *err)
-{
-	struct slice a = head(t, arena), b = claims(t, email, audience, now_s, arena);
-	if (!b.ptr)
-		return err_set(err, RC_REJECT, "the e-mail and the audience of the push token are too long");
-	struct slice text = arena_printf(arena, "%.*s.%.*s", SLICE_FMT(a), SLICE_FMT(b));
-	struct slice signature = base64url_encode(rsa_secret_sign(t->key, text, arena), arena);
-	*out = arena_printf(arena, "%.*s.%.*s", SLICE_FMT(text), SLICE_FMT(signature));
-	return RC_OK;
+	return root;
 }
 
 static bool is_fresh(const struct kept *k, int64_t now_s)
@@ -204,9 +175,10 @@ static enum rc get(struct push_tokens *t, const char *email, const char *audienc
 	struct kept *k = place_of(t, email, audience);
 	bool is_ours = k->token && strcmp(k->email, email) == 0 && strcmp(k->audience, audience) == 0;
 	if (!is_ours || !is_fresh(k, now_s)) {
-		struct slice token;
 		TRY(need_key(t, err));
-		TRY(sign(t, email, audience, now_s, &scratch, &token, err));
+		struct slice token = jwt_make(t->key, t->kid, claims(t, email, audience, now_s), &scratch);
+		if (!token.ptr)
+			return err_set(err, RC_REJECT, "the e-mail and the audience of the push token are too long");
 		forget(k);
 		*k = (struct kept){ mem_strdup(email), mem_strdup(audience), mem_strdup(token.ptr), now_s };
 	}
