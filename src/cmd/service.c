@@ -117,6 +117,12 @@ static enum rc open_dead(struct service *s, struct err *err)
 	return RC_OK;
 }
 
+static void changed(void *ctx)
+{
+	struct service *s = ctx;
+	push_wake(s->push, NULL);
+}
+
 static enum rc open_handlers(struct service *s, struct err *err)
 {
 	struct bus *bus;
@@ -130,23 +136,12 @@ static enum rc open_handlers(struct service *s, struct err *err)
 	                                            .jobs_ctx = s->daemon },
 	                 &s->observe, err));
 	s->pubsub = pubsub_open(&(struct pubsub_options){ .bus = bus, .project = s->o->project, .clock = app_clock(s->app),
-	                                                  .pull_wait_ms = PULL_WAIT_MS });
+	                                                  .pull_wait_ms = PULL_WAIT_MS, .on_change = changed, .ctx = s });
 	char key_path[PATH_BYTES];
 	(void) snprintf(key_path, sizeof key_path, "%s/" KEY_NAME, app_home(s->app));
 	s->push = push_open(&(struct push_options){ .bus = bus, .clock = app_clock(s->app), .project = s->o->project, .key_path = key_path,
 	                                            .concurrency = PUSH_CONCURRENCY });
 	return RC_OK;
-}
-
-/* It may have; pulls and acknowledgements do not, and are many. */
-static bool changes_subscriptions(const struct server_request *rq)
-{
-	if (!strstr(rq->path, "/subscriptions/"))
-		return false;
-	const char *verb = strrchr(rq->path, ':');
-	if (strcmp(rq->method, "POST") == 0)
-		return verb && (strcmp(verb, ":modifyPushConfig") == 0 || strcmp(verb, ":detach") == 0);
-	return strcmp(rq->method, "GET") != 0;
 }
 
 /* Who answered, for the metrics. */
@@ -158,11 +153,8 @@ static const char *answer(struct service *s, const struct server_request *rq, st
 		return "gate";
 	if (observe_handle(s->observe, rq, reply))
 		return "observe";
-	if (pubsub_handle(s->pubsub, rq, reply)) {
-		if (reply->status == 200 && changes_subscriptions(rq))
-			push_wake(s->push, NULL);
+	if (pubsub_handle(s->pubsub, rq, reply))
 		return "pubsub";
-	}
 	if (s->door_push && door_push_handle(s->door_push, rq, reply))
 		return "push";
 	if (s->door_extract && door_extract_handle(s->door_extract, rq, reply))

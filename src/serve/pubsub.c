@@ -43,32 +43,33 @@ struct route {
 	bool has_id;
 	const char *rest; /* behind the id: "", ":verb" or "/collection" */
 	pubsub_method *method;
+	bool changes_subscriptions;
 };
 static const struct route routes[] = {
-	{ "PUT", "topics", true, "", pubsub_topic_create },
-	{ "GET", "topics", true, "", pubsub_topic_get },
-	{ "DELETE", "topics", true, "", pubsub_topic_delete },
-	{ "PATCH", "topics", true, "", pubsub_topic_patch },
-	{ "GET", "topics", false, "", pubsub_topic_list },
-	{ "POST", "topics", true, ":publish", pubsub_topic_publish },
-	{ "GET", "topics", true, "/subscriptions", pubsub_topic_subscriptions },
-	{ "GET", "topics", true, "/snapshots", pubsub_topic_snapshots },
-	{ "PUT", "subscriptions", true, "", pubsub_subscription_create },
-	{ "GET", "subscriptions", true, "", pubsub_subscription_get },
-	{ "DELETE", "subscriptions", true, "", pubsub_subscription_delete },
-	{ "PATCH", "subscriptions", true, "", pubsub_subscription_patch },
-	{ "GET", "subscriptions", false, "", pubsub_subscription_list },
-	{ "POST", "subscriptions", true, ":pull", pubsub_pull },
-	{ "POST", "subscriptions", true, ":acknowledge", pubsub_acknowledge },
-	{ "POST", "subscriptions", true, ":modifyAckDeadline", pubsub_modify_deadline },
-	{ "POST", "subscriptions", true, ":modifyPushConfig", pubsub_modify_push_config },
-	{ "POST", "subscriptions", true, ":detach", pubsub_subscription_detach },
-	{ "POST", "subscriptions", true, ":seek", pubsub_seek },
-	{ "PUT", "snapshots", true, "", pubsub_snapshot_create },
-	{ "GET", "snapshots", true, "", pubsub_snapshot_get },
-	{ "DELETE", "snapshots", true, "", pubsub_snapshot_delete },
-	{ "PATCH", "snapshots", true, "", pubsub_snapshot_patch },
-	{ "GET", "snapshots", false, "", pubsub_snapshot_list },
+	{ "PUT", "topics", true, "", pubsub_topic_create, false },
+	{ "GET", "topics", true, "", pubsub_topic_get, false },
+	{ "DELETE", "topics", true, "", pubsub_topic_delete, false },
+	{ "PATCH", "topics", true, "", pubsub_topic_patch, false },
+	{ "GET", "topics", false, "", pubsub_topic_list, false },
+	{ "POST", "topics", true, ":publish", pubsub_topic_publish, false },
+	{ "GET", "topics", true, "/subscriptions", pubsub_topic_subscriptions, false },
+	{ "GET", "topics", true, "/snapshots", pubsub_topic_snapshots, false },
+	{ "PUT", "subscriptions", true, "", pubsub_subscription_create, true },
+	{ "GET", "subscriptions", true, "", pubsub_subscription_get, false },
+	{ "DELETE", "subscriptions", true, "", pubsub_subscription_delete, true },
+	{ "PATCH", "subscriptions", true, "", pubsub_subscription_patch, true },
+	{ "GET", "subscriptions", false, "", pubsub_subscription_list, false },
+	{ "POST", "subscriptions", true, ":pull", pubsub_pull, false },
+	{ "POST", "subscriptions", true, ":acknowledge", pubsub_acknowledge, false },
+	{ "POST", "subscriptions", true, ":modifyAckDeadline", pubsub_modify_deadline, false },
+	{ "POST", "subscriptions", true, ":modifyPushConfig", pubsub_modify_push_config, true },
+	{ "POST", "subscriptions", true, ":detach", pubsub_subscription_detach, true },
+	{ "POST", "subscriptions", true, ":seek", pubsub_seek, false },
+	{ "PUT", "snapshots", true, "", pubsub_snapshot_create, false },
+	{ "GET", "snapshots", true, "", pubsub_snapshot_get, false },
+	{ "DELETE", "snapshots", true, "", pubsub_snapshot_delete, false },
+	{ "PATCH", "snapshots", true, "", pubsub_snapshot_patch, false },
+	{ "GET", "snapshots", false, "", pubsub_snapshot_list, false },
 };
 
 static struct slice cut(struct slice *rest, const char *ends)
@@ -130,7 +131,10 @@ static enum rc call(struct pubsub_call *c, struct json **out, struct err *err)
 		               c->p->project);
 	TRY(reply_read_body(c->rq, false, &body, err));
 	c->body = body;
-	return route->method(c, out, err);
+	TRY(route->method(c, out, err));
+	if (route->changes_subscriptions && c->p->o.on_change)
+		c->p->o.on_change(c->p->o.ctx);
+	return RC_OK;
 }
 
 /* --- how it is answered ------------------------------------------------------------------------------------- */

@@ -11,7 +11,9 @@ struct pubsub_options {
 	struct bus *bus;      /* not owned; safe for several threads (bus_group_open) */
 	const char *project;  /* copied */
 	struct clock *clock;
-	int64_t pull_wait_ms; /* how long a pull that finds nothing waits for something: parked, see pubsub_published() */
+	int64_t pull_wait_ms; /* how long a pull that finds nothing waits for something: parked, see pubsub_published_key() */
+	void (*on_change)(void *ctx); /* there is another subscription, or one less, or one is another; on the request's thread; may be NULL */
+	void *ctx;
 };
 struct pubsub;
 struct pubsub *pubsub_open(const struct pubsub_options *options);

@@ -11,10 +11,17 @@ static void handle(void *ctx, const struct server_request *rq, struct server_rep
 		reply->status = 418;
 }
 
+static void count_change(void *ctx)
+{
+	struct rest *r = ctx;
+	r->changes++;
+}
+
 void rest_use(struct rest *r, struct bus *bus)
 {
 	pubsub_close(r->pubsub);
-	r->pubsub = pubsub_open(&(struct pubsub_options){ .bus = bus, .project = "p1", .clock = &r->clock.base, .pull_wait_ms = 100 });
+	r->pubsub = pubsub_open(&(struct pubsub_options){ .bus = bus, .project = "p1", .clock = &r->clock.base, .pull_wait_ms = 100,
+	                                                .on_change = count_change, .ctx = r });
 }
 
 void rest_open(struct rest *r)

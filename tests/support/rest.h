@@ -14,6 +14,7 @@ struct rest {
 	struct server *server;
 	struct http *http;
 	char url[96]; /* of the project, "p1" */
+	atomic_int changes; /* of subscriptions, as the service was told */
 	int status;
 	struct json *answer; /* of the last call; NULL before the first */
 };

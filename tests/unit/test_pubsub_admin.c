@@ -544,7 +544,34 @@ static void a_bus_that_fails_is_unavailable(void **unused UNUSED)
 	}
 }
 
+static void changes_of_subscriptions_are_told_and_nothing_else(void **unused UNUSED)
+{
+	static const struct {
+		const char *method, *path, *body;
+		int status, changes;
+	} table[] = {
+		{ "PUT", TOPIC_A, "{}", 200, 0 },
+		{ "PUT", SUB_A, "{" ON_TOPIC_A "}", 200, 1 },
+		{ "PUT", SUB_A, "{" ON_TOPIC_A "}", 409, 1 },
+		{ "POST", TOPIC_A ":publish", "{'messages':[{'data':'eA=='}]}", 200, 1 },
+		{ "POST", SUB_A ":pull", "{'maxMessages':1,'returnImmediately':true}", 200, 1 },
+		{ "POST", SUB_A ":modifyPushConfig", "{'pushConfig':{'pushEndpoint':'http://127.0.0.1:9/x'}}", 200, 2 },
+		{ "PATCH", SUB_A, "{'subscription':{'ackDeadlineSeconds':20},'updateMask':'ackDeadlineSeconds'}", 200, 3 },
+		{ "GET", SUB_A, "", 200, 3 },
+		{ "POST", SUB_A ":detach", "{}", 200, 4 },
+		{ "DELETE", SUB_A, "", 200, 5 },
+		{ "DELETE", SUB_A, "", 404, 5 },
+	};
+	REST(r);
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		rest_call(&r, table[i].status, table[i].method, table[i].path, table[i].body);
+		if (r.changes != table[i].changes)
+			fail_msg("%s %s: %d changes were told, not %d", table[i].method, table[i].path, (int) r.changes, table[i].changes);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(changes_of_subscriptions_are_told_and_nothing_else),
 	cmocka_unit_test(a_topic_keeps_what_it_is_given_and_changes_by_mask),
 	cmocka_unit_test(labels_have_rules),
 	cmocka_unit_test(a_page_token_belongs_to_its_list),
