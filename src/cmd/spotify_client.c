@@ -13,20 +13,9 @@ struct spotify_client {
 	struct spotify_api *api;
 };
 
-static bool is_loopback(const char *url)
-{
-	static const char *const host[] = { "http://127.0.0.1", "http://[::1]", "http://localhost" };
-	for (size_t i = 0; i < COUNT_OF(host); i++) {
-		size_t len = strlen(host[i]);
-		if (strncmp(url, host[i], len) == 0 && (url[len] == '\0' || url[len] == ':' || url[len] == '/'))
-			return true;
-	}
-	return false;
-}
-
 bool spotify_is_simulated(const struct config *c)
 {
-	return is_loopback(c->spotify_api_url);
+	return http_is_loopback(slice_of(c->spotify_api_url));
 }
 
 /* Scheme, host and path: of http://127.0.0.1:80@example.org/ the host is example.org. */
@@ -43,7 +32,7 @@ static enum rc check_url(const char *key, const char *url, struct err *err)
 	size_t len = strlen(url);
 	if (!is_plain(url))
 		return err_set(err, RC_FATAL, "setting %s: want scheme, host and path alone: no user, query, fragment or space", key);
-	if ((strncmp(url, "https://", 8) == 0 && len > 8) || is_loopback(url))
+	if (http_is_safe_url(slice_of(url)))
 		return len && url[len - 1] == '/' ? err_set(err, RC_FATAL, "setting %s = '%s': without the '/' at its end", key, url) : RC_OK;
 	return err_set(err, RC_FATAL, "setting %s = '%s': want https://… (or http://127.0.0.1:PORT for a simulator): tokens are sent there", key,
 	               url);

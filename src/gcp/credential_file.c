@@ -72,7 +72,7 @@ static enum rc secret_of(const struct reading *r, const char *name, enum want wa
 
 static enum rc check_url(const struct reading *r, const char *name, const char *url)
 {
-	return !url || exchange_is_safe_url(slice_of(url)) ? RC_OK :
+	return !url || http_is_safe_url(slice_of(url)) ? RC_OK :
 	       wrong(r, "the field %s is no https address, and secrets go over plain http to this machine only", name);
 }
 

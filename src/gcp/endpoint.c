@@ -56,7 +56,7 @@ enum rc endpoint_open(enum gcp_api api, struct endpoint *out, struct err *err)
 	*out = (struct endpoint){ .is_emulator = emulator != NULL, .patience = known[api].patience };
 	if (value && (strlen(value) > PATH_BYTES_MAX || !take(value, known[api].suffix, &arena, &url)))
 		return err_set(err, RC_FATAL, "%s: want host:port or http://host:port", name);
-	if (!emulator && !exchange_is_safe_url(url))
+	if (!emulator && !http_is_safe_url(url))
 		return err_set(err, RC_FATAL, "%s: a token would be sent over plain http to another machine: want https://, or a host of this machine",
 		               name);
 	CLEANUP(buf_done) struct buf text = buf_new(2 * PATH_BYTES_MAX);
@@ -74,11 +74,8 @@ void endpoint_done(struct endpoint *e)
 /* "https://host:port" of a URL. */
 static struct slice origin(struct slice url)
 {
-	size_t scheme = slice_find_str(url, SLICE("://"));
-	size_t from = scheme == SIZE_MAX ? 0 : scheme + 3, end = from;
-	while (end < url.len && !strchr("/?#", url.ptr[end]))
-		end++;
-	return slice_sub(url, 0, end);
+	struct slice host = http_authority(url);
+	return slice_sub(url, 0, (size_t) (host.ptr - url.ptr) + host.len);
 }
 
 static bool same(struct slice a, struct slice b)

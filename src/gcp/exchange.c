@@ -1,7 +1,5 @@
 #include "gcp/exchange.h"
 
-#include <strings.h>
-
 #define TIMEOUT_MS 30000
 #define START_MS 1000
 #define FACTOR 2
@@ -9,7 +7,6 @@
 #define BUDGET_MS 120000
 #define LIFE_S 3600
 #define LIFE_S_MAX 43200
-#define URL_BYTES_MAX 4096
 
 bool exchange_is_token(struct slice s)
 {
@@ -17,21 +14,6 @@ bool exchange_is_token(struct slice s)
 		if ((unsigned char) s.ptr[i] <= ' ' || (unsigned char) s.ptr[i] >= 0x7f)
 			return false;
 	return s.len > 0;
-}
-
-bool exchange_is_safe_url(struct slice url)
-{
-	bool https = url.len > 8 && strncasecmp(url.ptr, "https://", 8) == 0;
-	bool http = url.len > 7 && strncasecmp(url.ptr, "http://", 7) == 0;
-	if (!exchange_is_token(url) || url.len > URL_BYTES_MAX || !(https || http))
-		return false;
-	size_t from = https ? 8 : 7;
-	struct slice host = slice_sub(url, from, url.len - from);
-	size_t end = 0;
-	while (end < host.len && !strchr("/?#", host.ptr[end]))
-		end++;
-	host = slice_sub(host, 0, end);
-	return host.len > 0 && slice_find(host, '@', 0) == host.len && (https || http_is_loopback(url));
 }
 
 int64_t exchange_life_s(const struct json *answer)

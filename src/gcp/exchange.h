@@ -32,7 +32,5 @@ void exchange_form(struct slice *inout_form, const char *name, struct slice valu
 int64_t exchange_life_s(const struct json *answer);
 /* A token that can stand in a header. */
 bool exchange_is_token(struct slice s);
-/* https, or plain http to this machine's loopback; no white space, no user:password@. */
-bool exchange_is_safe_url(struct slice url);
 
 #endif

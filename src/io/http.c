@@ -9,6 +9,7 @@
 
 #define HEADERS_BYTES_MAX ((size_t) 64 << 10)
 #define HEADERS_MAX 128
+#define HOST_BYTES_MAX 255                   /* and its port; a name has at most 253 (RFC 1035) */
 #define HEADER_BYTES_MAX ((size_t) 64 << 10) /* of one that is sent */
 #define NAME_BYTES 512
 
@@ -212,22 +213,40 @@ static void free_headers(struct curl_slist *list)
 	curl_slist_free_all(list);
 }
 
+struct slice http_authority(struct slice url)
+{
+	size_t at = slice_find_str(url, SLICE("://")), from = at == SIZE_MAX ? 0 : at + 3, end = from;
+	while (end < url.len && (url.ptr[end] == '\0' || !strchr("/?#", url.ptr[end])))
+		end++;
+	return slice_sub(url, from, end - from);
+}
+
 bool http_is_loopback(struct slice url)
 {
 	static const char *const host[] = { "127.0.0.1", "localhost", "[::1]" };
-	size_t at = slice_find_str(url, SLICE("://"));
-	struct slice rest = at == SIZE_MAX ? url : slice_sub(url, at + 3, url.len - at - 3);
+	struct slice where = http_authority(url);
 	for (size_t i = 0; i < COUNT_OF(host); i++) {
 		size_t len = strlen(host[i]);
-		if (rest.len < len || strncasecmp(rest.ptr, host[i], len) != 0)
+		int64_t port;
+		if (where.len < len || strncasecmp(where.ptr, host[i], len) != 0)
 			continue;
-		size_t end = len + (rest.len > len && rest.ptr[len] == ':');
-		while (end > len && end < rest.len && rest.ptr[end] >= '0' && rest.ptr[end] <= '9')
-			end++;
-		if (end == rest.len || strchr("/?#", rest.ptr[end]))
+		if (where.len == len)
 			return true;
+		return where.ptr[len] == ':' && slice_to_int(slice_sub(where, len + 1, where.len - len - 1), &port) && port > 0 && port < 65536;
 	}
 	return false;
+}
+
+bool http_is_safe_url(struct slice url)
+{
+	struct slice where = http_authority(url);
+	bool https = url.len > 8 && strncasecmp(url.ptr, "https://", 8) == 0;
+	bool http = url.len > 7 && strncasecmp(url.ptr, "http://", 7) == 0;
+	for (size_t i = 0; i < url.len; i++)
+		if (url.ptr[i] <= ' ' || url.ptr[i] > '~' || url.ptr[i] == '\\')
+			return false;
+	bool has_host = where.len > 0 && where.len <= HOST_BYTES_MAX && where.ptr[0] != ':' && slice_find(where, '@', 0) == where.len;
+	return has_host && (https || (http && http_is_loopback(url)));
 }
 
 static void set_up(struct exchange *x, const struct http_request *rq, struct curl_slist *headers, char *detail)

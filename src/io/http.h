@@ -17,7 +17,7 @@ struct http_options {
 	int64_t timeout_ms;         /* until the answer is whole */
 	size_t body_limit_bytes;    /* of an answer, decompressed */
 	const char *user_agent;
-	const atomic_bool *stop;           /* when it becomes true the request under way ends (RC_RETRY); may be NULL */
+	const atomic_bool *stop; /* when it becomes true the request under way ends (RC_RETRY); may be NULL */
 };
 struct http;
 MUST_USE enum rc http_open(const struct http_options *options, struct http **out, struct err *err);
@@ -65,7 +65,12 @@ struct slice http_unescape(struct slice s, bool form, struct arena *arena);
 
 /* A moment as headers write it ("Wed, 21 Oct 2026 07:28:00 GMT"), in the three forms of RFC 9110. */
 MUST_USE bool http_parse_date(struct slice s, int64_t *out_unix_s);
-/* Leads this URL to this machine's own loopback, and without user:password@ before the host? */
+/* What stands between "://" and the path, or before the path when there is no "://". */
+struct slice http_authority(struct slice url);
+/* Leads this URL, of whatever scheme, to this machine's own loopback, and without user:password@ before the host? */
 bool http_is_loopback(struct slice url);
+/* May a secret be sent there?  https, or http to this machine's loopback; printable ASCII, no white space, no backslash and no
+ * user:password@, which one program reads as one host and another as another. */
+bool http_is_safe_url(struct slice url);
 
 #endif

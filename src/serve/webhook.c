@@ -32,37 +32,9 @@ struct webhook {
 
 /* --- the address -------------------------------------------------------------------------------------------- */
 
-static bool is_loopback(struct slice authority)
-{
-	static const char *const host[] = { "127.0.0.1", "localhost", "[::1]" };
-	for (size_t i = 0; i < COUNT_OF(host); i++) {
-		struct slice name = slice_of(host[i]);
-		if (!slice_starts(authority, name))
-			continue;
-		struct slice port = slice_sub(authority, name.len, authority.len - name.len);
-		int64_t number;
-		if (!port.len)
-			return true;
-		return port.ptr[0] == ':' && slice_to_int(slice_sub(port, 1, port.len - 1), &number) && number > 0 && number < 65536;
-	}
-	return false;
-}
-
-/* What stands between "//" and the path; an '@' or a backslash there is read by one program as one host and by another as another. */
-static struct slice authority_of(const char *url)
-{
-	const char *at = strstr(url, "://");
-	return at ? (struct slice){ at + 3, strcspn(at + 3, "/?#") } : SLICE_NULL;
-}
-
 enum rc webhook_check_url(const char *url, struct err *err)
 {
-	struct slice authority = authority_of(url);
-	bool is_https = strncmp(url, "https://", 8) == 0, is_http = strncmp(url, "http://", 7) == 0, is_plain = true;
-	for (const char *p = url; *p; p++)
-		is_plain = is_plain && *p > ' ' && *p <= '~' && *p != '\\';
-	bool has_host = authority.len && authority.len <= 255 && slice_find(authority, '@', 0) == authority.len && authority.ptr[0] != ':';
-	if (is_plain && has_host && (is_https || (is_http && is_loopback(authority))))
+	if (http_is_safe_url(slice_of(url)))
 		return RC_OK;
 	return err_set(err, RC_FATAL, "setting webhook_url: want https://host/…, or http:// with 127.0.0.1, localhost or [::1]; "
 	                              "no user name, no spaces");
@@ -221,7 +193,7 @@ static void look(void *ctx)
 
 static void show(const char *url, char out[static SHOWN_BYTES])
 {
-	struct slice authority = authority_of(url);
+	struct slice authority = http_authority(slice_of(url));
 	(void) snprintf(out, SHOWN_BYTES, "%s://%.*s", strncmp(url, "https", 5) == 0 ? "https" : "http", SLICE_FMT(authority));
 }
 

@@ -459,13 +459,27 @@ static void this_machine_is_told_from_others(void **unused UNUSED)
 	static const char *const here[] = { "http://127.0.0.1", "http://127.0.0.1:80/x", "http://localhost/", "https://LOCALHOST:1", "http://[::1]:8085/v1",
 		                            "http://localhost?x" };
 	static const char *const elsewhere[] = { "http://127.0.0.1.example", "http://localhost.example/", "http://localhost:1@example/", "http://localhost@example",
-		                                 "http://example/localhost", "http://127.0.0.10:1.example", "" };
+		                                 "http://example/localhost", "http://127.0.0.10:1.example", "http://127.0.0.1:/", "http://localhost:0/",
+		                                 "http://[::1]:65536", "" };
 	for (size_t i = 0; i < COUNT_OF(here); i++)
 		if (!http_is_loopback(slice_of(here[i])))
 			fail_msg("%s is elsewhere", here[i]);
 	for (size_t i = 0; i < COUNT_OF(elsewhere); i++)
 		if (http_is_loopback(slice_of(elsewhere[i])))
 			fail_msg("%s is here", elsewhere[i]);
+}
+
+static void secrets_go_by_tls_or_stay_here(void **unused UNUSED)
+{
+	static const char *const safe[] = { "https://h", "HTTPS://h/x?y#z", "https://10.0.0.1:8443/", "https://h/a@b", "http://localhost", "http://[::1]:80/x" };
+	static const char *const unsafe[] = { "http://h/", "ftp://localhost/", "localhost", "https://", "https:///x", "https://:80/", "https://u:p@h/", "https://h/a b",
+		                              "https://h\\@x/", "https://h/\x01", "https://h/\xc3\xa9", "http://127.0.0.1:80@h/", "http://127.0.0.1:x/" };
+	for (size_t i = 0; i < COUNT_OF(safe); i++)
+		if (!http_is_safe_url(slice_of(safe[i])))
+			fail_msg("refused: %s", safe[i]);
+	for (size_t i = 0; i < COUNT_OF(unsafe); i++)
+		if (http_is_safe_url(slice_of(unsafe[i])))
+			fail_msg("taken: %s", unsafe[i]);
 }
 
 static void texts_are_escaped_and_back(void **unused UNUSED)
@@ -499,6 +513,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(how_often_a_request_went_on_its_way_is_told),
 	cmocka_unit_test(dates_of_headers_are_read),
 	cmocka_unit_test(this_machine_is_told_from_others),
+	cmocka_unit_test(secrets_go_by_tls_or_stay_here),
 	cmocka_unit_test(texts_are_escaped_and_back),
 };
 TEST_SUITE(http, tests)
