@@ -314,9 +314,9 @@ static enum rc try_once(struct call *c, bool *out_again, struct err *err)
 
 enum rc gcp_call(struct gcp *g, const struct gcp_request *rq, struct arena *arena, struct gcp_reply *out, struct err *err)
 {
+	assert((unsigned) rq->api < GCP_API_COUNT && arena_fits(arena, GCP_ARENA_BYTES_MIN));
 	const struct endpoint *at = &g->endpoint[rq->api];
 	*out = (struct gcp_reply){ .said = "" };
-	assert((unsigned) rq->api < GCP_API_COUNT && arena_fits(arena, GCP_ARENA_BYTES_MIN));
 	CLEANUP(call_done) struct call c = { .g = g, .rq = rq, .arena = arena, .out = out, .patience = at->patience };
 	TRY(endpoint_resolve(at, rq->path, arena, &c.url, err));
 	c.patience.tries_max = GCP_TRIES_MAX;

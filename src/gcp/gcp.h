@@ -8,7 +8,7 @@
  *		host:port, with or without http:// before it; no token is asked for and none is sent.
  *	CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB, …_STORAGE, …_BIGQUERY
  *		a URL in place of https://pubsub.googleapis.com; the token is sent there.
- *	GOOGLE_APPLICATION_CREDENTIALS, CLOUDSDK_CONFIG, GCE_METADATA_HOST, … (gcp/credentials.h)
+ *	GOOGLE_APPLICATION_CREDENTIALS, CLOUDSDK_CONFIG, GCE_METADATA_HOST, … (gcp/credential.h)
  *	GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT
  *	GOOGLE_CLOUD_QUOTA_PROJECT: whom requests are counted for (x-goog-user-project)
  *
@@ -27,7 +27,7 @@ const char *gcp_api_name(enum gcp_api api); /* "Pub/Sub", "Cloud Storage", "BigQ
 struct gcp_options {
 	struct clock *clock;
 	struct rand_gen rand; /* of the jitter */
-	const atomic_bool *stop;     /* when it becomes true calls end soon (RC_RETRY); may be NULL */
+	const atomic_bool *stop; /* when it becomes true calls end soon (RC_RETRY); may be NULL */
 	int64_t budget_ms;    /* no further try of a call begins later than this after its first; 0: GCP_BUDGET_MS */
 };
 #define GCP_BUDGET_MS 600000

@@ -24,7 +24,7 @@ struct child_options {
 	const char *env_drop;       /* variables whose names begin like this are not handed down; may be NULL */
 	bool keeps_stderr;          /* its standard error is that of this process, and nothing of it is known here */
 	bool takes_input;           /* child_write fills its standard input; else that is empty */
-	const atomic_bool *stop;  /* asked while waiting; may be NULL */
+	const atomic_bool *stop; /* asked while waiting; may be NULL */
 };
 
 MUST_USE enum rc child_start(const struct child_options *o, struct child **out, struct err *err);

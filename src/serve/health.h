@@ -16,7 +16,7 @@ struct health_options {
 	struct state *state;
 	const char *home;           /* copied */
 	int64_t free_bytes_min;     /* less room than this is a full disk */
-	const atomic_bool *stop;  /* the service is stopping; may be NULL */
+	const atomic_bool *stop; /* the service is stopping; may be NULL */
 };
 struct health;
 struct health *health_open(const struct health_options *options);

@@ -21,7 +21,7 @@ struct clock;
 struct jwks_options {
 	const char *url;    /* copied; https, or http on this machine */
 	struct clock *clock;
-	const atomic_bool *stop;   /* ends a fetch; may be NULL */
+	const atomic_bool *stop; /* ends a fetch; may be NULL */
 };
 struct jwks;
 /* Nothing is fetched yet.  RC_FATAL: the URL is none of those. */

@@ -23,7 +23,7 @@ struct oidc_options { /* strings are copied; lists are separated by commas, whit
 	const char *issuers;  /* NULL or "": OIDC_ISSUERS */
 	const char *jwks_url; /* NULL or "": OIDC_JWKS_URL */
 	struct clock *clock;
-	const atomic_bool *stop;     /* ends a fetch of keys; may be NULL */
+	const atomic_bool *stop; /* ends a fetch of keys; may be NULL */
 };
 struct oidc;
 /* RC_FATAL names the option that is missing or wrong. */

@@ -58,7 +58,7 @@ struct push {
 	struct push_tokens *tokens;
 	pthread_t taker;
 	bool is_started;
-	atomic_bool is_broken_off;   /* ends requests under way */
+	atomic_bool is_broken_off; /* ends requests under way */
 
 	pthread_mutex_t lock;        /* of all below; the list of subscriptions is changed by the taker only */
 	pthread_cond_t poked, queued, settled;
