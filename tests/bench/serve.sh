@@ -21,7 +21,7 @@ row() { # TITLE ARGUMENT...
 	local title=$1 before each p50 p99
 	before=$(cpu)
 	if ! read -r each p50 p99 < <(timeout "$((seconds + 60))" "$load" "$port" "${@:2}"); then
-		printf '| %s | %s | none: no end within a minute | | | | |\n' "$what" "$title"
+		printf '| %s | %s | none: it ended, or did not within a minute | | | | |\n' "$what" "$title"
 		return
 	fi
 	line "$title" "$each" "$p50" "$p99" "$(spent "$before")"
@@ -87,7 +87,7 @@ jar=$(find "$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null ||
 if [[ -n $jar ]] && command -v java >/dev/null; then
 	what='emulator, in memory'
 	port=$(free_port)
-	java -Xmx512m -jar "$jar" --host=127.0.0.1 --port="$port" >"$TEST_TMP/emulator" 2>&1 </dev/null &
+	java -Xmx4g -jar "$jar" --host=127.0.0.1 --port="$port" >"$TEST_TMP/emulator" 2>&1 </dev/null &
 	pid=$!
 	for ((i = 0; i < 300; i++)); do
 		put topics/ready '{}' 2>/dev/null && break
