@@ -30,7 +30,7 @@ static const char bomb[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xed\xc1\x31
 
 static void handle(void *ctx, const struct server_request *rq, struct server_reply *reply)
 {
-	int *requests = ctx;
+	atomic_int *requests = ctx;
 	(*requests)++;
 	server_reply_header(reply, "X-One", "first");
 	server_reply_header(reply, "ETag", "\"abc\"");
@@ -68,7 +68,7 @@ static void handle(void *ctx, const struct server_request *rq, struct server_rep
 }
 
 struct fixture {
-	int requests;
+	atomic_int requests;
 	struct server *server;
 	struct http *http;
 	struct arena arena;
