@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# The whole daemon under ThreadSanitizer: clients on its API, its own consumer, deliverer, extraction and builds, all at once.
+# The whole daemon under ThreadSanitizer: clients on its API, its own consumer, deliverer, extraction and builds, all at once.  DuckDB, which
+# only the builds start, is not instrumented: what it synchronizes by atomics looks like a race, so of them only races in our files count.
 # shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 root=${BASH_SOURCE[0]%/*}/../.. log=$TEST_TMP/log pid=''
 load=$root/build/bench/load
 trap '[[ -z $pid ]] || kill -9 "$pid" 2>/dev/null' EXIT
-supp=$(realpath "$root/tests/tsan.supp")
-export TSAN_OPTIONS="log_path=$TEST_TMP/report suppressions=$supp"
+export TSAN_OPTIONS="log_path=$TEST_TMP/report exitcode=0"
 
 "$root/build/tsan/sargam" --home "$home" serve --port 0 >"$log" 2>&1 </dev/null &
 pid=$!
+daemon=$pid
 await_serve
 base=$served_at
 port=${base##*:}
@@ -47,6 +48,11 @@ built() {
 check 'what was extracted is built beside them' built
 stopped() { kill -TERM "$pid" && wait "$pid" && pid=''; }
 check 'it stops when asked' stopped
-clean() { ! compgen -G "$TEST_TMP/report*" >/dev/null || { head -n 60 "$TEST_TMP"/report*; return 1; }; }
+clean() {
+	local ours=()
+	mapfile -t ours < <(grep -lE '^SUMMARY: .* src/' "$TEST_TMP"/report.* 2>/dev/null)
+	[[ ! -e $TEST_TMP/report.$daemon ]] || ours+=("$TEST_TMP/report.$daemon")
+	[[ ${#ours[@]} == 0 ]] || { head -n 60 "${ours[@]}"; return 1; }
+}
 check 'no thread touched what another one wrote' clean
 plan
