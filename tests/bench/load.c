@@ -7,6 +7,8 @@
  *                                                  long each is on its way, from before the publish to the end of the pull
  *        load PORT push SECONDS                    the same to an endpoint of ours, by a push subscription made for it
  *        load PORT get CLIENTS SECONDS             GET projects/sargam/topics/load
+ *        load PORT nats-publish BATCH CLIENTS SECONDS   the same as publish to a stream of NATS, which is made when it is missing
+ *        load PORT nats-drain BATCH CLIENTS             as drain, from that stream; NATS does not answer acknowledgements
  *        load PORT idle COUNT                      so many connections, one request each, held until standard input ends
  *        load FILE disk SECONDS                    append 100 bytes and fdatasync, one after the other
  *
@@ -47,6 +49,7 @@ struct load {
 	int port, batch;
 	const char *what;
 	int64_t until_ns;
+	_Atomic int64_t last_ns; /* when the last item came; 0: the end of the clients is the end */
 	struct client *client;
 };
 
@@ -242,6 +245,165 @@ static enum rc get(struct load *l, struct client *c, struct err *err)
 	return RC_OK;
 }
 
+/* --- NATS (docs.nats.io/reference/reference-protocols/nats-protocol, …/nats_api_reference for its streams) */
+
+struct nats {
+	int fd;
+	struct buf *in; /* what has come; up to `at` it is taken */
+	size_t at;
+	char inbox[32]; /* answers come here */
+};
+struct nats_message { /* good until the next one is asked for */
+	struct slice reply, payload;
+	bool is_status; /* none, but a word about the request */
+};
+#define NATS_WORDS_MAX 6
+
+static enum rc nats_fill(struct nats *n, struct err *err)
+{
+	if (n->at) {
+		memmove(n->in->ptr, n->in->ptr + n->at, n->in->len - n->at);
+		n->in->len -= n->at;
+		n->at = 0;
+	}
+	char *to = buf_reserve(n->in, 65536);
+	ssize_t got = to ? recv(n->fd, to, 65536, 0) : -1;
+	if (got <= 0)
+		return err_set(err, RC_FATAL, "the connection ended");
+	n->in->len += (size_t) got;
+	return RC_OK;
+}
+
+static size_t words_of(struct slice line, struct slice word[static NATS_WORDS_MAX])
+{
+	size_t count = 0;
+	for (size_t at = 0, end; at < line.len && count < NATS_WORDS_MAX; at = end + 1) {
+		end = slice_find(line, ' ', at);
+		word[count++] = slice_sub(line, at, end - at);
+	}
+	return count;
+}
+
+static enum rc nats_next(struct nats *n, struct nats_message *out, struct err *err)
+{
+	for (;;) {
+		struct slice rest = slice_sub(buf_slice(n->in), n->at, n->in->len - n->at), word[NATS_WORDS_MAX];
+		size_t end = slice_find_str(rest, SLICE("\r\n"));
+		if (end == SIZE_MAX) {
+			TRY(nats_fill(n, err));
+			continue;
+		}
+		struct slice line = slice_sub(rest, 0, end);
+		size_t words = words_of(line, word), fixed = slice_is(word[0], "HMSG") ? 5 : 4;
+		if (slice_starts(line, SLICE("-ERR")))
+			return err_set(err, RC_FATAL, "%.*s", SLICE_FMT(line));
+		if (!slice_is(word[0], "MSG") && fixed == 4) {
+			n->at += end + 2;
+			if (slice_is(line, "PING") && !send_all(n->fd, SLICE("PONG\r\n")))
+				return err_set(err, RC_FATAL, "the connection ended");
+			continue;
+		}
+		int64_t bytes;
+		if (!slice_to_int(word[words - 1], &bytes))
+			return err_set(err, RC_FATAL, "%.*s", SLICE_FMT(line));
+		if (rest.len < end + 4 + (size_t) bytes) {
+			TRY(nats_fill(n, err));
+			continue;
+		}
+		*out = (struct nats_message){ words > fixed ? word[3] : SLICE_NULL, slice_sub(rest, end + 2, (size_t) bytes), fixed == 5 };
+		n->at += end + 4 + (size_t) bytes;
+		return RC_OK;
+	}
+}
+
+static void nats_add(struct nats *n, const char *subject, struct slice body, struct buf *out)
+{
+	buf_addf(out, "PUB %s %s %zu\r\n%.*s\r\n", subject, n->inbox, body.len, SLICE_FMT(body));
+}
+
+static enum rc nats_send(struct nats *n, struct slice bytes, struct err *err)
+{
+	return send_all(n->fd, bytes) ? RC_OK : err_set(err, RC_FATAL, "the connection ended");
+}
+
+/* What is there already is no error. */
+static enum rc nats_make(struct nats *n, const char *subject, const char *body, struct err *err)
+{
+	CLEANUP(buf_done) struct buf request = buf_new(REQUEST_BYTES_MAX);
+	struct nats_message m;
+	nats_add(n, subject, slice_of(body), &request);
+	TRY(nats_send(n, buf_slice(&request), err));
+	TRY(nats_next(n, &m, err));
+	bool made = !m.is_status && slice_find_str(m.payload, SLICE("\"error\"")) == SIZE_MAX;
+	return made ? RC_OK : err_set(err, RC_FATAL, "%s: %.*s", subject, SLICE_FMT(m.payload));
+}
+
+static enum rc nats_begin(struct load *l, struct client *c, struct nats *out, struct err *err)
+{
+	char hello[200];
+	*out = (struct nats){ .fd = c->fd, .in = &c->reply };
+	(void) snprintf(out->inbox, sizeof out->inbox, "_INBOX.%d", (int) (c - l->client));
+	(void) snprintf(hello, sizeof hello, "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}\r\nSUB %s 1\r\n",
+	                out->inbox);
+	TRY(nats_send(out, slice_of(hello), err));
+	return nats_make(out, "$JS.API.STREAM.CREATE.load", "{\"name\":\"load\",\"subjects\":[\"load\"],\"storage\":\"file\"}", err);
+}
+
+static enum rc nats_publish(struct load *l, struct client *c, struct err *err)
+{
+	CLEANUP(buf_done) struct buf batch = buf_new(REQUEST_BYTES_MAX);
+	struct nats n;
+	TRY(nats_begin(l, c, &n, err));
+	for (int i = 0; i < l->batch; i++)
+		nats_add(&n, "load", slice_sub(SLICE(DATA), 0, 100), &batch);
+	for (; now_ns() < l->until_ns; c->items += l->batch) {
+		int64_t begin_ns = now_ns();
+		TRY(nats_send(&n, buf_slice(&batch), err));
+		for (int i = 0; i < l->batch; i++) {
+			struct nats_message m;
+			TRY(nats_next(&n, &m, err));
+			if (slice_find_str(m.payload, SLICE("\"seq\"")) == SIZE_MAX)
+				return err_set(err, RC_FATAL, "%.*s", SLICE_FMT(m.payload));
+		}
+		if (c->samples < SAMPLES_MAX)
+			c->took_ns[c->samples++] = now_ns() - begin_ns;
+	}
+	return RC_OK;
+}
+
+static enum rc nats_drain(struct load *l, struct client *c, struct err *err)
+{
+	CLEANUP(buf_done) struct buf acks = buf_new(REQUEST_BYTES_MAX), pull = buf_new(REQUEST_BYTES_MAX);
+	struct nats n;
+	char body[100];
+	TRY(nats_begin(l, c, &n, err));
+	TRY(nats_make(&n, "$JS.API.CONSUMER.DURABLE.CREATE.load.c",
+	              "{\"stream_name\":\"load\",\"config\":{\"durable_name\":\"c\",\"ack_policy\":\"explicit\",\"max_ack_pending\":100000}}", err));
+	(void) snprintf(body, sizeof body, "{\"batch\":%d,\"expires\":1000000000}", l->batch);
+	nats_add(&n, "$JS.API.CONSUMER.MSG.NEXT.load.c", slice_of(body), &pull);
+	for (bool more = true; more;) {
+		int64_t begin_ns = now_ns();
+		int count = 0;
+		TRY(nats_send(&n, buf_slice(&pull), err));
+		buf_reset(&acks);
+		while (count < l->batch && more) {
+			struct nats_message m;
+			TRY(nats_next(&n, &m, err));
+			more = !m.is_status; /* a second has gone by without another one */
+			if (!more)
+				break;
+			buf_addf(&acks, "PUB %.*s 4\r\n+ACK\r\n", SLICE_FMT(m.reply));
+			l->last_ns = now_ns();
+			count++;
+		}
+		TRY(nats_send(&n, buf_slice(&acks), err));
+		c->items += count;
+		if (more && c->samples < SAMPLES_MAX)
+			c->took_ns[c->samples++] = now_ns() - begin_ns;
+	}
+	return RC_OK;
+}
+
 static enum rc run_client(void *ctx, size_t i, struct err *err)
 {
 	struct load *l = ctx;
@@ -249,7 +411,8 @@ static enum rc run_client(void *ctx, size_t i, struct err *err)
 	static const struct {
 		const char *what;
 		enum rc (*run)(struct load *, struct client *, struct err *);
-	} does[] = { { "publish", publish }, { "drain", drain }, { "look", look }, { "wait", wait_for_stamped }, { "get", get } };
+	} does[] = { { "publish", publish }, { "drain", drain }, { "look", look }, { "wait", wait_for_stamped }, { "get", get },
+		      { "nats-publish", nats_publish }, { "nats-drain", nats_drain } };
 	for (size_t k = 0; k < COUNT_OF(does); k++)
 		if (strcmp(l->what, does[k].what) == 0)
 			return does[k].run(l, c, err);
@@ -343,7 +506,7 @@ static int run(struct load *l, size_t clients, int seconds)
 		(void) fprintf(stderr, "load: %s: %s\n", l->what, err.msg);
 		return 1;
 	}
-	int64_t took_ns = now_ns() - begin_ns;
+	int64_t took_ns = (l->last_ns ? l->last_ns : now_ns()) - begin_ns;
 	for (size_t i = 0; i < clients; i++) {
 		struct client *c = &l->client[i];
 		memcpy(all + count, c->took_ns, (size_t) c->samples * sizeof *all);
@@ -427,10 +590,10 @@ int main(int argc, char **argv)
 	if (strcmp(what, "wait") == 0)
 		return run(&l, 2, number(argc, argv, 3));
 	l.batch = number(argc, argv, 3);
-	if (strcmp(what, "publish") == 0)
+	if (strcmp(what, "publish") == 0 || strcmp(what, "nats-publish") == 0)
 		return run(&l, (size_t) number(argc, argv, 4), number(argc, argv, 5));
-	if (strcmp(what, "drain") == 0)
+	if (strcmp(what, "drain") == 0 || strcmp(what, "nats-drain") == 0)
 		return run(&l, (size_t) number(argc, argv, 4), 0);
-	(void) fprintf(stderr, "load: publish, drain, look, wait, push, get, idle or disk\n");
+	(void) fprintf(stderr, "load: publish, drain, look, wait, push, get, nats-publish, nats-drain, idle or disk\n");
 	return 2;
 }

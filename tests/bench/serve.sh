@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The event service on loopback: durable publishes (each answered after fsync) by batch and clients, pull and ack, push latency, requests
 # of the API, memory at rest and with 10,000 idle connections.  Beside it what the disk gives one writer, Google's emulator, which keeps
-# its messages in memory only, and what others use for a queue, where it is installed (redis-server; postgresql with pgbench).
+# its messages in memory only, and what others use for a queue: SQLite, and where they are installed nats-server, redis-server, postgresql with pgbench.
 set -euo pipefail
 cd "${BASH_SOURCE[0]%/*}/../.."
 make -s bench-tools
@@ -99,20 +99,52 @@ if [[ -n $jar ]] && command -v java >/dev/null; then
 	wait "$pid" || true
 	pid=''
 fi
+what='SQLite, WAL, synchronous FULL, one writer in its own process'
+for batch in 1 100 1000; do
+	read -r each p50 p99 cpu_s taken < <(python3 tests/bench/sqlite_queue.py "$TEST_TMP/sqlite.db" "$batch" "$seconds")
+	line "publish, batch $batch" "$each" "$p50" "$p99" "$cpu_s"
+done
+line 'pull and ack, 100 each' "$taken" '' '' ''
+
+if command -v nats-server >/dev/null; then # its word that a message is kept comes after fsync
+	what='NATS JetStream, sync always'
+	port=$(free_port)
+	printf 'listen: 127.0.0.1:%s\njetstream { store_dir: "%s", sync_interval: always }\n' "$port" "$TEST_TMP/nats" >"$TEST_TMP/nats.conf"
+	if nats-server -c "$TEST_TMP/nats.conf" -t >/dev/null 2>&1; then # 2.10 and newer know it
+		nats-server -c "$TEST_TMP/nats.conf" >"$TEST_TMP/nats.log" 2>&1 </dev/null &
+		pid=$!
+		until grep -q 'Server is ready' "$TEST_TMP/nats.log"; do sleep 0.1; done
+		for batch in 1 100 1000; do
+			for clients in 1 8 64; do row "publish, batch $batch, $clients clients" nats-publish "$batch" "$clients" "$seconds"; done
+		done
+		row 'pull and ack, 100 each, 8 clients' nats-drain 100 8
+		kill "$pid"
+		wait "$pid" || true
+		pid=''
+	fi
+fi
 if command -v redis-server >/dev/null; then # a stream; each answer after its fsync
 	what='Redis stream, appendfsync always'
 	port=$(free_port)
 	redis-server --port "$port" --bind 127.0.0.1 --dir "$TEST_TMP" --save '' --appendonly yes --appendfsync always >"$TEST_TMP/redis" 2>&1 </dev/null &
 	pid=$!
 	until redis-cli -p "$port" ping >/dev/null 2>&1; do sleep 0.1; done
-	for batch in 1 100; do
+	for batch in 1 100 1000; do
 		for clients in 1 8 64; do
 			before=$(cpu)
-			IFS=, read -r _ each _ _ p50 _ p99 _ < <(redis-benchmark -p "$port" -c "$clients" -P "$batch" -n $((clients * batch * 100)) --csv \
+			IFS=, read -r _ each _ _ p50 _ p99 _ < <(redis-benchmark -p "$port" -c "$clients" -P "$batch" -n $((clients * batch * (batch == 1000 ? 20 : 100))) --csv \
 				XADD load '*' data "$(printf 'A%.0s' {1..100})" | tail -n 1 | tr -d '"')
 			line "publish, batch $batch, $clients clients" "${each%.*}" "$p50" "$p99" "$(spent "$before")"
 		done
 	done
+	redis-cli -p "$port" XGROUP CREATE load g 0 >/dev/null
+	# shellcheck disable=SC2016
+	take='local r = redis.call("XREADGROUP", "GROUP", "g", "c", "COUNT", 100, "STREAMS", "load", ">") if not r then return 0 end
+		local ids = {} for i, m in ipairs(r[1][2]) do ids[i] = m[1] end return redis.call("XACK", "load", "g", unpack(ids))'
+	before=$(cpu)
+	# the script, with commas in it, is the first field
+	read -r each p50 p99 < <(redis-benchmark -p "$port" -c 8 -n 2000 --csv EVAL "$take" 0 | tail -n 1 | awk -F'","' '{ print $(NF - 6), $(NF - 3), $(NF - 1) }')
+	line 'pull and ack, 100 each, 8 clients' "$(awk -v each="$each" 'BEGIN { print each * 100 }')" "$p50" "$p99" "$(spent "$before")"
 	kill "$pid"
 	wait "$pid" || true
 	pid=''
@@ -135,18 +167,21 @@ if [[ -n $postgres ]] && command -v pgbench >/dev/null; then # rows of a table, 
 		! sql 'CREATE TABLE load(id bigserial PRIMARY KEY, data text NOT NULL)' 2>/dev/null || break
 		sleep 0.1
 	done
-	for batch in 1 100; do
-		echo "INSERT INTO load(data) SELECT repeat('A', 100) FROM generate_series(1, $batch);" >"$TEST_TMP/insert.sql"
+	bench() { # TITLE EACH CLIENTS TRANSACTIONS SCRIPT: so many messages a transaction
+		rm -f "$TEST_TMP"/pgbench.*
+		echo "$5" >"$TEST_TMP/script.sql"
+		(cd "$TEST_TMP" && pgbench -n -h 127.0.0.1 -p "$port" -U load -c "$3" -t "$4" -f script.sql -l --log-prefix=pgbench postgres >pgbench.out 2>&1)
+		read -r p50 p99 < <(sort -n -k3,3 "$TEST_TMP"/pgbench.[0-9]* | awk '{ us[NR] = $3 }
+			END { printf "%.2f %.2f\n", us[int((NR + 1) / 2)] / 1000, us[int(NR * 0.99 + 0.99)] / 1000 }')
+		line "$1" "$(awk -v each="$2" '/^tps = / { print int($3 * each) }' "$TEST_TMP/pgbench.out")" "$p50" "$p99" ''
+	}
+	for batch in 1 100 1000; do
 		for clients in 1 8 64; do
-			rm -f "$TEST_TMP"/pgbench.*
-			(cd "$TEST_TMP" && pgbench -n -h 127.0.0.1 -p "$port" -U load -c "$clients" -t 100 -f insert.sql -l --log-prefix=pgbench postgres \
-				>pgbench.out 2>&1)
-			each=$(awk -v batch="$batch" '/^tps = / { print int($3 * batch) }' "$TEST_TMP/pgbench.out")
-			read -r p50 p99 < <(sort -n -k3,3 "$TEST_TMP"/pgbench.[0-9]* | awk '{ us[NR] = $3 }
-				END { printf "%.2f %.2f\n", us[int((NR + 1) / 2)] / 1000, us[int(NR * 0.99 + 0.99)] / 1000 }')
-			line "publish, batch $batch, $clients clients" "$each" "$p50" "$p99" ''
+			bench "publish, batch $batch, $clients clients" "$batch" "$clients" $((batch == 1000 ? 20 : 100)) \
+				"INSERT INTO load(data) SELECT repeat('A', 100) FROM generate_series(1, $batch);"
 		done
 	done
+	bench 'pull and ack, 100 each, 8 clients' 100 8 100 'DELETE FROM load WHERE id IN (SELECT id FROM load ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING data;'
 	kill -INT "$pid"
 	wait "$pid" || true
 	pid=''
